@@ -1,0 +1,1 @@
+"""Attacks: one file each, in the folder of what they are after."""

@@ -1,0 +1,1 @@
+"""Model extraction: make a copy of the target by asking it."""

@@ -1,0 +1,1 @@
+"""Membership inference: tell which images the target was trained on."""

@@ -1,0 +1,47 @@
+"""What every membership inference attack is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from privattack.attacks.knowledge import Knowledge
+from privattack.data.images import LabelledImages
+from privattack.service import Service
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The images whose membership is in question, and some of which the attacker knows it.
+
+    The attacker learns from `known`; he is judged on `unknown`.
+    """
+
+    known: LabelledImages
+    known_membership: Bool[np.ndarray, " k"]
+    unknown: LabelledImages
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What one attacker says of the unknown images, in their order.
+
+    Attributes:
+        scores: higher = more likely a member.
+        decisions: whether the attacker calls the image a member.
+    """
+
+    name: str
+    knowledge: Knowledge
+    scores: Float[np.ndarray, " u"]
+    decisions: Bool[np.ndarray, " u"]
+
+
+class MembershipAttack(ABC):
+    """Asks the service about the candidates and gives each unknown one a membership score."""
+
+    @abstractmethod
+    def run(self, service: Service, candidates: Candidates, *, seed: int) -> list[Inference]:
+        """Run the attack once. The budget holds every candidate exactly once."""

@@ -1,0 +1,93 @@
+"""The original study's membership inference attack, and an attacker who knows the defence beside it.
+
+The published attacker fits a logistic regression to the softmax values. The adaptive one knows what the
+defence reveals and uses the score that tells most of it (Yeom et al. 2018, Song & Mittal 2021).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64
+from sklearn.linear_model import LogisticRegression
+
+from privattack import metrics
+from privattack.attacks.knowledge import Knowledge
+from privattack.attacks.membership.base import Candidates, Inference, MembershipAttack
+from privattack.data.images import LabelledImages
+from privattack.defences.base import Reveals
+from privattack.service import Service
+
+Scores = Float[np.ndarray, " n"]
+
+
+class MembershipInference(MembershipAttack):
+    """Asks about every candidate once.
+
+    Args:
+        attackers: which of `published` and `adaptive` run; a blind one is judged beside any attack.
+    """
+
+    def __init__(self, *, attackers: Sequence[str] = ("published", "adaptive")) -> None:
+        self.attackers = [Knowledge(attacker) for attacker in attackers]
+
+    def run(self, service: Service, candidates: Candidates, *, seed: int) -> list[Inference]:
+        """Run the attack; see the base class."""
+        known = _ask(service, candidates.known)
+        unknown = _ask(service, candidates.unknown)
+        attackers = {
+            Knowledge.PUBLISHED: lambda: _published(known, unknown, candidates),
+            Knowledge.ADAPTIVE: lambda: _adaptive(known, unknown, candidates, service.reveals),
+        }
+        return [Inference(attacker.value, attacker, *attackers[attacker]()) for attacker in self.attackers]
+
+
+def _ask(service: Service, images: LabelledImages) -> Float[np.ndarray, "n classes"]:
+    return service.query(images.pixels()).to(torch.float64).numpy()
+
+
+def _published(
+    known: Float[np.ndarray, "k classes"], unknown: Float[np.ndarray, "u classes"], candidates: Candidates
+) -> tuple[Scores, Bool[np.ndarray, " u"]]:
+    classifier = LogisticRegression(max_iter=1_000).fit(np.exp(known), candidates.known_membership)
+    return classifier.decision_function(np.exp(unknown)), classifier.predict(np.exp(unknown))
+
+
+def _adaptive(
+    known: Float[np.ndarray, "k classes"],
+    unknown: Float[np.ndarray, "u classes"],
+    candidates: Candidates,
+    reveals: Reveals,
+) -> tuple[Scores, Bool[np.ndarray, " u"]]:
+    """Use the revealed score that tells the known images best apart."""
+    membership = candidates.known_membership
+    revealed = [gap] if reveals is Reveals.LABEL else [loss, modified_entropy, gap]
+    scores = [score(known, candidates.known.labels.numpy()) for score in revealed]
+    best = int(np.argmax([metrics.auc(score, membership).value for score in scores]))
+    threshold = metrics.fit_threshold(scores[best], membership)
+    judged = revealed[best](unknown, candidates.unknown.labels.numpy())
+    return judged, judged >= threshold
+
+
+def loss(log_probabilities: Float[np.ndarray, "n classes"], labels: Int64[np.ndarray, " n"]) -> Scores:
+    """Return log p_y, the negative of the loss (Yeom et al. 2018, section III)."""
+    return log_probabilities[np.arange(len(labels)), labels]
+
+
+def gap(log_probabilities: Float[np.ndarray, "n classes"], labels: Int64[np.ndarray, " n"]) -> Scores:
+    """Return 1 where the winning class is the true one, else 0 (Yeom et al. 2018, section III)."""
+    return (log_probabilities.argmax(axis=1) == labels).astype(np.float64)
+
+
+def modified_entropy(
+    log_probabilities: Float[np.ndarray, "n classes"], labels: Int64[np.ndarray, " n"]
+) -> Scores:
+    """Return (1 - p_y) log p_y + sum over i != y of p_i log(1 - p_i) (Song & Mittal 2021, equation 8), negative
+    modified entropy: higher = more likely a member.
+    """
+    tiny = np.finfo(np.float64).tiny
+    p = np.exp(log_probabilities)
+    others = p * np.log(np.maximum(1.0 - p, tiny))
+    rows = np.arange(len(labels))
+    true = (1.0 - p[rows, labels]) * log_probabilities[rows, labels]
+    return true + others.sum(axis=1) - others[rows, labels]

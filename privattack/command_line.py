@@ -1,0 +1,143 @@
+"""Between Hydra and the experiment: the names of runs, and errors in one sentence.
+
+Imports nothing slow, so that `--help` and a mistyped setting are answered at once.
+"""
+
+import difflib
+import hashlib
+import logging
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from privattack import settings
+from privattack.errors import UserError
+
+log = logging.getLogger(__name__)
+
+# In every name anyway, or without influence on the result.
+UNNAMED = ("attack", "defence", "budget", "seed", "store", "data.root", "verbose", "trainer.progress")
+
+failures: list[str] = []
+
+
+def run_name(choices: Mapping[str, Any], overrides: Sequence[str], budget: object, seed: object) -> str:
+    """Return what tells a run from others: `mea-label_only-b3000-s0`, then whatever else was set."""
+    name = f"{choices['attack']}-{choices['defence']}-b{budget}-s{seed}"
+    for override in overrides:
+        if override.lstrip("+~").split("=")[0] not in UNNAMED:
+            name += "-" + re.sub(r"[^\w.,=+-]+", "_", override)
+    if len(name) > 160:
+        name = f"{name[:150]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return name
+
+
+def main(job: Callable[[], None]) -> None:
+    """Run Hydra's `job` and exit: 0 well, 1 a job failed, 2 the command line is wrong, 130 interrupted."""
+    OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+    OmegaConf.register_new_resolver("process", os.getpid, replace=True)
+    if os.environ.setdefault("HYDRA_FULL_ERROR", "privattack") != "privattack":
+        job()
+        return
+    try:
+        job()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except (HydraException, OmegaConfBaseException) as error:
+        _remove_empty_sweep()
+        print(f"Error: {_sentence(error)}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        print(
+            f"Error: outputs: the run's folder {error.filename} cannot be written ({error.strerror}); "
+            "set hydra.run.dir (or hydra.sweep.dir) to a folder where you may write.",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+    sys.exit(1 if failures else 0)
+
+
+def run_job(config: DictConfig) -> None:
+    """Run one experiment in the folder that Hydra made; on an error that the user can mend, leave nothing."""
+    hydra = HydraConfig.get()
+    folder = Path(hydra.runtime.output_dir)
+    try:
+        settings.check(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
+        if (folder / "result.json").exists():
+            raise UserError(f"hydra.run.dir={folder}: holds a result already; choose another folder.")
+        # Here and not above: importing PyTorch takes seconds.
+        from privattack.experiment import run
+
+        run(config, dict(hydra.runtime.choices), folder)
+    except KeyboardInterrupt:
+        print("\nInterrupted. The store is sound; the same command goes on from the last finished epoch.")
+        raise
+    except (UserError, HydraException, OmegaConfBaseException) as error:
+        failures.append(_sentence(error))
+        print(f"Error: {failures[-1]}", file=sys.stderr)
+        if not (folder / "result.json").exists():
+            logging.shutdown()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sentence(error: BaseException) -> str:
+    """Say in one sentence which setting has which value and what would work."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, UserError):
+            return str(cause)
+        cause = cause.__cause__
+    text = str(error)
+    if option := re.search(r"Could not find '([^']+)/([^'/]+)'", text):
+        group, name = option.groups()
+        choices = re.findall(r"^\t(\S+)$", text, flags=re.MULTILINE)
+        return f"{group}={name}: there is no such option; choose one of {', '.join(choices)}."
+    if key := re.search(r"Could not (?:override|delete) '([^']+)'", text):
+        return _unknown(key.group(1))
+    if key := re.search(r"Could not append to config\D+?'([^']+)'", text):
+        return f"+{key.group(1)}: the setting exists already; leave out the +."
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " ".join(lines[:2]) or type(error).__name__
+
+
+def _unknown(key: str) -> str:
+    given = next((word for word in sys.argv[1:] if word.split("=")[0].lstrip("+~") == key), key)
+    close = difflib.get_close_matches(key, _known(), n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]}? All" if close else "all"
+    return f"{given}: there is no such setting; {hint} settings: python run.py --help."
+
+
+def _known() -> list[str]:
+    """Return every setting and group that the program has by default."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    GlobalHydra.instance().clear()
+    conf = Path(sys.argv[0]).resolve().parent / "conf"
+    with initialize_config_dir(str(conf), version_base="1.3"):
+        config = OmegaConf.to_container(compose("config"), resolve=False)
+
+    def names(node: Any, prefix: str) -> list[str]:
+        if not isinstance(node, Mapping):
+            return []
+        found = []
+        for name, value in node.items():
+            found += [f"{prefix}{name}", *names(value, f"{prefix}{name}.")]
+        return found
+
+    return [*names(config, ""), *(path.name for path in conf.iterdir() if path.is_dir())]
+
+
+def _remove_empty_sweep() -> None:
+    for folder in Path("outputs").glob(f"sweep-*-{os.getpid()}"):
+        if [path.name for path in folder.iterdir()] == ["multirun.yaml"]:
+            shutil.rmtree(folder)

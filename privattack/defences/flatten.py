@@ -1,0 +1,58 @@
+"""Flattened confidence scores: noise in place of the softmax, as the original study defined it."""
+
+import hashlib
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from privattack.defences.base import Defence, Reveals
+
+
+class Flatten(Defence):
+    """Answers values drawn uniformly from [low, high], the winner raised just above the rest, renormalised.
+
+    Noise must not average away. So the draws come from a secret key and the image's 8-bit pixels: the
+    same image gets the same answer, and `fresh=true` gives it new noise on each query instead.
+
+    Args:
+        low, high: bounds of the noise, as shares of one.
+        margin: how far the winning value is raised above the largest of the rest.
+        fresh: whether the same image gets another answer each time it is asked about.
+        key: the secret that the noise depends on.
+    """
+
+    reveals = Reveals.LABEL
+
+    def __init__(
+        self, *, low: float = 0.09, high: float = 0.10, margin: float = 1e-4, fresh: bool = False, key: int = 0
+    ) -> None:
+        self.low = low
+        self.high = high
+        self.margin = margin
+        self.fresh = fresh
+        self.key = key
+        self._queries = 0
+
+    def respond(
+        self, log_probabilities: Float[Tensor, "n classes"], pixels: Float[Tensor, "n 1 28 28"]
+    ) -> Float[Tensor, "n classes"]:
+        n, classes = log_probabilities.shape
+        values = self.low + (self.high - self.low) * self._uniform(pixels, classes)
+        winners = log_probabilities.argmax(dim=1, keepdim=True).cpu()
+        raised = values.scatter(1, winners, 0.0).amax(dim=1, keepdim=True) + self.margin
+        values = values.scatter(1, winners, raised)
+        return (values / values.sum(dim=1, keepdim=True)).log().to(log_probabilities)
+
+    def _uniform(self, pixels: Float[Tensor, "n 1 28 28"], classes: int) -> Float[Tensor, "n classes"]:
+        images = (pixels * 255).round().to(torch.uint8).cpu().numpy()
+        draws = []
+        for image in images:
+            secret = self.key.to_bytes(8, "big")
+            if self.fresh:
+                self._queries += 1
+                secret += self._queries.to_bytes(8, "big")
+            draws.append(hashlib.shake_128(secret + image.tobytes()).digest(4 * classes))
+        integers = np.frombuffer(b"".join(draws), dtype=np.uint32).reshape(len(images), classes)
+        return torch.from_numpy(integers / 2.0**32).to(torch.float32)

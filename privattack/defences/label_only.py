@@ -1,0 +1,27 @@
+"""Label-only output, as the original study defined it."""
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from privattack.defences.base import Defence, Reveals
+
+
+class LabelOnly(Defence):
+    """Answers `log(onehot(argmax) + tiny)`: the winning class and nothing else.
+
+    Of tied classes the first wins, as in the target's own argmax. A row's probabilities sum to
+    `1 + classes * tiny`, as in the original study.
+    """
+
+    reveals = Reveals.LABEL
+
+    def __init__(self, *, tiny: float = 1e-7) -> None:
+        self.tiny = tiny
+
+    def respond(
+        self, log_probabilities: Float[Tensor, "n classes"], pixels: Float[Tensor, "n 1 28 28"]
+    ) -> Float[Tensor, "n classes"]:
+        winners = log_probabilities.argmax(dim=1)
+        onehot = F.one_hot(winners, log_probabilities.shape[1]).to(log_probabilities.dtype)
+        return (onehot + self.tiny).log()

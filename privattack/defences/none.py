@@ -1,0 +1,17 @@
+"""No defence: the open service."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from privattack.defences.base import Defence, Reveals
+
+
+class NoDefence(Defence):
+    """Answers with the target's own log-probabilities."""
+
+    reveals = Reveals.SCORES
+
+    def respond(
+        self, log_probabilities: Float[Tensor, "n classes"], pixels: Float[Tensor, "n 1 28 28"]
+    ) -> Float[Tensor, "n classes"]:
+        return log_probabilities

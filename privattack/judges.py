@@ -1,0 +1,155 @@
+"""The judges: one per kind of attack. They hold the truth that no attack is given, and turn what an
+attack came to into numbers with intervals.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from privattack import metrics
+from privattack.attacks.extraction.base import Extraction
+from privattack.attacks.knowledge import Knowledge
+from privattack.attacks.membership.base import Inference
+from privattack.data.images import LabelledImages
+from privattack.metrics import Measurement
+from privattack.service import Service, digests
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One attacker's success, over all repetitions.
+
+    Attributes:
+        metrics: by name, in the order in which they are shown.
+        curves: columns of numbers by name, for plots.
+    """
+
+    name: str
+    knowledge: Knowledge
+    metrics: dict[str, Measurement]
+    curves: dict[str, list[float]] = field(default_factory=dict)
+
+
+def judge_extraction(
+    extraction: Extraction,
+    services: Sequence[Service],
+    test: LabelledImages,
+    target_log_probabilities: Float[Tensor, "n classes"],
+) -> list[Verdict]:
+    """Compare surrogates with the target on every test image, and on those that were never asked about."""
+    pixels = test.pixels()
+    fingerprints = digests(pixels)
+    asked = [service.transcript.contains(fingerprints) for service in services]
+    target = target_log_probabilities.numpy().astype(np.float64)
+    labels = test.labels.numpy()
+    right = target.argmax(axis=1) == labels
+    surrogates = extraction.surrogates
+    verdicts = []
+    for (name, knowledge), answers, losses in zip(
+        extraction.attackers, surrogates.predict(pixels).numpy(), surrogates.final_losses.numpy(), strict=True
+    ):
+        repetitions = []
+        for answer, queried, loss in zip(answers, asked, losses, strict=True):
+            named = answer.argmax(axis=1)
+            agrees = named == target.argmax(axis=1)
+            correct = named == labels
+            repetitions.append(
+                {
+                    "fidelity": metrics.proportion(agrees),
+                    "fidelity_unqueried": metrics.proportion(agrees[~queried]),
+                    "accuracy": metrics.proportion(correct),
+                    "accuracy_unqueried": metrics.proportion(correct[~queried]),
+                    "fidelity_target_right": metrics.proportion(agrees[right]),
+                    "fidelity_target_wrong": metrics.proportion(agrees[~right]),
+                    "kl": metrics.kl_divergence(target, answer.astype(np.float64)),
+                    "training_loss": metrics.mean(loss),
+                }
+            )
+        verdicts.append(Verdict(name, knowledge, _combine(repetitions)))
+    return verdicts
+
+
+FALSE_POSITIVE_RATES = (0.1, 0.01, 0.001)
+PRIORS = (0.01, 0.1, 0.5)
+
+
+def judge_membership(
+    inferences: Sequence[Sequence[Inference]], memberships: Sequence[Bool[np.ndarray, " u"]]
+) -> list[Verdict]:
+    """Compare each attacker's scores and decisions with who was a member.
+
+    Args:
+        inferences: by repetition, then by attacker.
+        memberships: the truth, by repetition.
+    """
+    verdicts = []
+    for attacker in zip(*inferences, strict=True):
+        repetitions = []
+        for inference, membership in zip(attacker, memberships, strict=True):
+            scores, decisions = inference.scores, inference.decisions
+            repetitions.append(
+                {
+                    "accuracy": metrics.attack_accuracy(decisions, membership),
+                    "balanced_accuracy": metrics.balanced_accuracy(decisions, membership),
+                    "auc": metrics.auc(scores, membership),
+                    **{
+                        f"tpr_at_fpr_{rate:g}": metrics.tpr_at_fpr(scores, membership, rate)
+                        for rate in FALSE_POSITIVE_RATES
+                    },
+                    **{f"ppv_at_prior_{p:g}": metrics.ppv(decisions, membership, p) for p in PRIORS},
+                }
+            )
+        first = attacker[0]
+        curves = _mean_roc([inference.scores for inference in attacker], memberships)
+        verdicts.append(Verdict(first.name, first.knowledge, _combine(repetitions), curves))
+    return verdicts
+
+
+def judge_defence(
+    defend: Callable[[Tensor, Tensor], Tensor],
+    test: LabelledImages,
+    target_log_probabilities: Float[Tensor, "n classes"],
+) -> tuple[dict[str, Measurement], float]:
+    """Measure what honest users pay.
+
+    Returns:
+        Accuracy, share of changed labels and mean L1 distance to the true probabilities by name; and the defence's
+        microseconds per image, for a batch of the whole test part.
+    """
+    pixels = test.pixels()
+    started = time.perf_counter()
+    response = defend(target_log_probabilities, pixels)
+    microseconds = 1e6 * (time.perf_counter() - started) / len(test)
+    named = response.argmax(dim=1)
+    distance = (response.exp() - target_log_probabilities.exp()).abs().sum(dim=1)
+    cost = {
+        "test_accuracy": metrics.proportion((named == test.labels).numpy()),
+        "labels_changed": metrics.proportion((named != target_log_probabilities.argmax(dim=1)).numpy()),
+        "l1": metrics.mean(distance.double().numpy(), lowest=0.0),
+    }
+    return cost, microseconds
+
+
+def _combine(repetitions: Sequence[dict[str, Measurement]]) -> dict[str, Measurement]:
+    unbounded = ("kl", "training_loss")
+    return {
+        name: metrics.over_repetitions([one[name] for one in repetitions], bounded=name not in unbounded)
+        for name in repetitions[0]
+    }
+
+
+def _mean_roc(
+    scores: Sequence[Float[np.ndarray, " u"]], memberships: Sequence[Bool[np.ndarray, " u"]]
+) -> dict[str, list[float]]:
+    """Average the true positive rate over repetitions, at false positive rates evenly spaced on a log axis."""
+    grid = np.concatenate([[0.0], np.logspace(-4, 0, 161)])
+    rates = []
+    for score, membership in zip(scores, memberships, strict=True):
+        fpr, tpr, _ = metrics.roc(score, membership)
+        # The curve is a staircase of achievable points: between two of them the attacker has the lower one.
+        rates.append(tpr[np.searchsorted(fpr, grid, side="right") - 1])
+    return {"fpr": grid.tolist(), "tpr": np.mean(rates, axis=0).tolist()}

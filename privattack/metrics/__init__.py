@@ -1,0 +1,30 @@
+"""Pure functions: arrays in, numbers with 95 % intervals out."""
+
+from privattack.metrics.extraction import accuracy, kl_divergence
+from privattack.metrics.measurement import Measurement, clopper_pearson, mean, over_repetitions, proportion
+from privattack.metrics.membership import (
+    attack_accuracy,
+    auc,
+    balanced_accuracy,
+    fit_threshold,
+    ppv,
+    roc,
+    tpr_at_fpr,
+)
+
+__all__ = [
+    "Measurement",
+    "accuracy",
+    "attack_accuracy",
+    "auc",
+    "balanced_accuracy",
+    "clopper_pearson",
+    "fit_threshold",
+    "kl_divergence",
+    "mean",
+    "over_repetitions",
+    "ppv",
+    "proportion",
+    "roc",
+    "tpr_at_fpr",
+]

@@ -1,0 +1,46 @@
+"""How well a surrogate copies its target."""
+
+import numpy as np
+from jaxtyping import Float, Integer
+
+from privattack.metrics.measurement import Measurement, mean, proportion
+
+
+def accuracy(predicted: Integer[np.ndarray, " n"], labels: Integer[np.ndarray, " n"]) -> Measurement:
+    """Return the share of images on which two ways to name a class agree.
+
+    With the true labels it is accuracy; with the target's it is fidelity (Jagielski et al. 2020, section 3).
+
+    >>> accuracy(np.array([1, 2, 3, 4]), np.array([1, 2, 3, 5])).value
+    0.75
+    """
+    if predicted.shape != labels.shape:
+        raise ValueError(f"one label a prediction is needed, got {predicted.shape} and {labels.shape}")
+    return proportion(predicted == labels)
+
+
+def kl_divergence(
+    target_log_probabilities: Float[np.ndarray, "n classes"],
+    surrogate_log_probabilities: Float[np.ndarray, "n classes"],
+) -> Measurement:
+    """Return the mean over images of KL(target || surrogate), in nats, with a t interval.
+
+    A class that the target rules out (log-probability -inf) adds nothing; one that only the surrogate rules
+    out makes the divergence infinite, and the result missing. Raises ValueError for NaN or +inf.
+    """
+    target = target_log_probabilities.astype(np.float64)
+    surrogate = surrogate_log_probabilities.astype(np.float64)
+    if target.shape != surrogate.shape:
+        raise ValueError(f"target and surrogate must answer alike, got {target.shape} and {surrogate.shape}")
+    if not (target < np.inf).all() or not (surrogate < np.inf).all():
+        raise ValueError("log-probabilities must be numbers below infinity, got NaN or +inf")
+    probability = np.exp(target)
+    possible = probability > 0
+    ratio = np.subtract(target, surrogate, out=np.zeros_like(target), where=possible)
+    # Rounding can leave the divergence of two equal answers a hair below zero.
+    divergence = np.maximum((probability * ratio).sum(axis=1), 0.0)
+    infinite = int(np.count_nonzero(np.isinf(divergence)))
+    if infinite:
+        why = f"infinite on {infinite} images: the surrogate rules out a class that the target does not"
+        return Measurement.missing(len(target), why)
+    return mean(divergence, lowest=0.0)

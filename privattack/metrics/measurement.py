@@ -1,0 +1,154 @@
+"""A number, its 95 % interval and what it was measured on: the only form in which results are given."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.special import betaincinv, stdtrit
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A figure with its 95 % interval [low, high], measured on n images.
+
+    A figure that cannot be given has no value and no interval; `why` says the reason. `sd` (sample standard
+    deviation, None for a single repetition) and `repetitions` are set only by `over_repetitions`.
+
+    Raises ValueError where the value lies outside its interval, or where a missing one lacks its reason.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    why: str | None = None
+    sd: float | None = None
+    repetitions: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.value is None or self.low is None or self.high is None:
+            if not (self.value is None and self.low is None and self.high is None and self.why):
+                raise ValueError(f"a missing measurement has no value, no interval and a reason, got {self}")
+        elif not self.low <= self.value <= self.high or self.why is not None:
+            raise ValueError(f"a measurement lies in its interval and needs no reason, got {self}")
+
+    @classmethod
+    def missing(cls, n: int, why: str) -> "Measurement":
+        """Return the measurement of what cannot be given, for the reason `why`."""
+        return cls(value=None, low=None, high=None, n=n, why=why)
+
+    def to_json(self) -> dict[str, float | int | str | None]:
+        """Return the form in which `result.json` holds a measurement.
+
+        >>> Measurement.missing(0, "no images").to_json()
+        {'value': None, 'low': None, 'high': None, 'n': 0, 'why': 'no images'}
+        """
+        document: dict[str, float | int | str | None]
+        document = {"value": self.value, "low": self.low, "high": self.high, "n": self.n}
+        if self.repetitions is not None:
+            document |= {"sd": self.sd, "repetitions": self.repetitions}
+        if self.why is not None:
+            document["why"] = self.why
+        return document
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Measurement":
+        """Return the measurement that `to_json` wrote. Raises KeyError where a part is not there."""
+
+        def number(value: float | int | None) -> float | None:
+            return None if value is None else float(value)
+
+        return cls(
+            value=number(document["value"]),
+            low=number(document["low"]),
+            high=number(document["high"]),
+            n=document["n"],
+            why=document.get("why"),
+            sd=number(document.get("sd")),
+            repetitions=document.get("repetitions"),
+        )
+
+
+def clopper_pearson(successes: float | int, n: int) -> tuple[float, float]:
+    """Return the exact 95 % interval of a proportion, `successes` of `n` (Clopper & Pearson 1934).
+
+    Half a success is allowed: the beta quantiles that define the interval pass smoothly through it.
+    Raises ValueError unless 0 <= successes <= n and n >= 1.
+    """
+    if n < 1 or not 0 <= successes <= n:
+        raise ValueError(f"a proportion has 0 <= successes <= n and n >= 1, got {successes} of {n}")
+    low = float(betaincinv(successes, n - successes + 1, 0.025)) if successes > 0 else 0.0
+    high = float(betaincinv(successes + 1, n - successes, 0.975)) if successes < n else 1.0
+    return low, high
+
+
+def proportion(hits: Bool[np.ndarray, " n"]) -> Measurement:
+    """Return the share of hits with its Clopper-Pearson interval; missing where n = 0.
+
+    >>> proportion(np.array([True, True, True, False])).value
+    0.75
+    """
+    n = len(hits)
+    if n == 0:
+        return Measurement.missing(0, "there are no images to measure on")
+    successes = int(np.count_nonzero(hits))
+    low, high = clopper_pearson(successes, n)
+    return Measurement(value=successes / n, low=low, high=high, n=n)
+
+
+def mean(values: Float[np.ndarray, " n"], *, lowest: float = -math.inf) -> Measurement:
+    """Return the mean with Student's t interval; missing where n < 2, which allows no interval.
+
+    `lowest` is the smallest mean that can be: 0 for a distance. The interval is cut there. Raises ValueError
+    where a value is NaN, infinite or smaller than `lowest`.
+    """
+    n = len(values)
+    if n < 2:
+        return Measurement.missing(n, f"the interval of a mean needs at least 2 images, there are {n}")
+    exact = values.astype(np.float64)
+    if not np.isfinite(exact).all() or exact.min() < lowest:
+        raise ValueError(f"values must be finite and at least {lowest}, got {exact.min()} to {exact.max()}")
+    centre = float(exact.mean())
+    half_width = float(stdtrit(n - 1, 0.975)) * float(exact.std(ddof=1)) / math.sqrt(n)
+    return Measurement(value=centre, low=max(centre - half_width, lowest), high=centre + half_width, n=n)
+
+
+def over_repetitions(measurements: Sequence[Measurement], *, bounded: bool = True) -> Measurement:
+    """Return the mean over R repetitions, with an interval for both of its sources of uncertainty.
+
+    Repetitions differ because the attack is noisy, and all are judged on a sample of images, mostly the same
+    one. The second error does not shrink with R; so the half-width below the mean is
+
+        sqrt((t_{R-1} sd / sqrt(R))^2 + (mean_i(value_i - low_i))^2)
+
+    and likewise above (the rule for independent errors of Zou & Donner 2008). It is conservative: `sd`
+    already contains what of the sampling error differs between repetitions.
+
+    n is that of one repetition, the smallest where they differ. `bounded` cuts the interval to [0, 1] where
+    every given interval lies in it; set it to False for what has no upper bound, such as a divergence.
+    With R = 1 the result is the measurement itself; any missing one makes the result missing, for its reason.
+    Raises ValueError where there is no measurement.
+    """
+    if not measurements:
+        raise ValueError("over_repetitions needs at least one measurement, got none")
+    repetitions = len(measurements)
+    n = min(measurement.n for measurement in measurements)
+    triples: list[tuple[float, float, float]] = []
+    for measurement in measurements:
+        if measurement.value is None or measurement.low is None or measurement.high is None:
+            return Measurement.missing(n, measurement.why or "a repetition has no value")
+        triples.append((measurement.low, measurement.value, measurement.high))
+    lows, values, highs = np.array(triples, dtype=np.float64).T
+    centre = float(values.mean())
+    if repetitions == 1:
+        return Measurement(value=centre, low=float(lows[0]), high=float(highs[0]), n=n, repetitions=1)
+    sd = float(values.std(ddof=1))
+    spread = float(stdtrit(repetitions - 1, 0.975)) * sd / math.sqrt(repetitions)
+    low = centre - math.hypot(spread, float((values - lows).mean()))
+    high = centre + math.hypot(spread, float((highs - values).mean()))
+    if bounded and lows.min() >= 0 and highs.max() <= 1:
+        low, high = max(low, 0.0), min(high, 1.0)
+    return Measurement(value=centre, low=low, high=high, n=n, sd=sd, repetitions=repetitions)

@@ -1,0 +1,1 @@
+"""Networks, their training, and the store of what has been trained."""

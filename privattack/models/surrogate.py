@@ -1,0 +1,212 @@
+"""Surrogates: the copies that a model extraction attack trains, all of a run at once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import lightning
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from privattack.data.images import normalise
+from privattack.data.modules import QueryDataModule
+from privattack.errors import UserError
+from privattack.models.stacking import stack
+from privattack.models.training import device_of, make_trainer
+from privattack.randomness import derive
+
+Loss = Callable[[Float[Tensor, "e n classes"], Float[Tensor, "e n classes"]], Float[Tensor, " e"]]
+
+
+def squared_error(
+    surrogate: Float[Tensor, "e n classes"], answers: Float[Tensor, "e n classes"]
+) -> Float[Tensor, " e"]:
+    """Return the mean squared difference of log-probabilities: the original study's loss."""
+    return (surrogate - answers).square().mean(dim=(1, 2))
+
+
+def kl_divergence(
+    surrogate: Float[Tensor, "e n classes"], answers: Float[Tensor, "e n classes"]
+) -> Float[Tensor, " e"]:
+    """Return the mean KL(answer || surrogate), in nats (Hinton et al. 2015 at temperature 1)."""
+    return F.kl_div(surrogate, answers, reduction="none", log_target=True).sum(dim=2).mean(dim=1)
+
+
+def cross_entropy(
+    surrogate: Float[Tensor, "e n classes"], answers: Float[Tensor, "e n classes"]
+) -> Float[Tensor, " e"]:
+    """Return the mean negative log-probability of the answers' winning class, in nats."""
+    return -surrogate.gather(2, answers.argmax(dim=2, keepdim=True)).mean(dim=(1, 2))
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What one attacker teaches its surrogates, one per repetition.
+
+    Attributes:
+        name: names the attacker in curves.
+        answers: log-probabilities to learn, per repetition and query.
+        loss: maps surrogates' and answers' log-probabilities `(e, n, classes)` to a loss per surrogate.
+    """
+
+    name: str
+    answers: Float[Tensor, "repetitions n classes"]
+    loss: Loss
+
+
+class SurrogateModule(lightning.LightningModule):
+    """Trains surrogates side by side by Adam, each on its own data by its own loss.
+
+    Adam works element by element and no surrogate's loss depends on another's weights, so each ends with
+    the weights that it would have got alone, up to float rounding.
+
+    Args:
+        networks: one per surrogate, attacker by attacker: `lessons x repetitions`.
+    """
+
+    def __init__(
+        self, networks: Sequence[nn.Module], lessons: Sequence[Lesson], *, lr: float, batch_size: int
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.network = stack(networks)
+        self.lessons = lessons
+        self.lr = lr
+        self.batch_size = batch_size
+        self.history: list[dict[str, float]] = []
+        self.final_losses = torch.empty(0)
+        self._losses: list[Tensor] = []
+
+    def forward(self, images: Float[Tensor, "e n 1 28 28"]) -> Float[Tensor, "e n classes"]:
+        return F.log_softmax(self.network(images), dim=2)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.parameters(), lr=self.lr, fused=True)
+
+    def training_step(self, chunk: tuple[Tensor, Tensor], _: int) -> None:
+        optimizer: Any = self.optimizers()
+        repetitions = len(self.lessons[0].answers)
+        for images, answers in zip(*(part.split(self.batch_size, dim=1) for part in chunk), strict=True):
+            parts = zip(
+                self.lessons,
+                self(images).split(repetitions),
+                answers.split(repetitions),
+                strict=True,
+            )
+            losses = torch.cat([lesson.loss(surrogate, answer) for lesson, surrogate, answer in parts])
+            optimizer.zero_grad()
+            losses.sum().backward()
+            optimizer.step()
+            self._losses.append(losses.detach())
+
+    def on_train_epoch_end(self) -> None:
+        losses = torch.stack(self._losses, dim=1).cpu().unflatten(0, (len(self.lessons), -1))
+        self._losses.clear()
+        self.final_losses = losses
+        if not losses.isfinite().all():
+            raise UserError(
+                f"surrogate.lr={self.lr}: the surrogates' loss is not finite in epoch {self.current_epoch}; "
+                "use a smaller surrogate.lr."
+            )
+        means = losses.mean(dim=(1, 2)).tolist()
+        row = {f"{lesson.name}_loss": mean for lesson, mean in zip(self.lessons, means, strict=True)}
+        self.history.append({"epoch": float(self.current_epoch), **row})
+
+
+class SurrogateTrainer:
+    """How surrogates are trained; the settings of the `surrogate` group.
+
+    Args:
+        network: builds a network for `(n, 1, 28, 28)` normalised images, given `classes`.
+        epochs, lr, batch_size: Adam's training.
+        accelerator: where to train: `cpu`, `gpu` or `auto`.
+        progress: whether to show a progress bar meanwhile.
+    """
+
+    def __init__(
+        self,
+        *,
+        network: Callable[..., nn.Module],
+        epochs: int,
+        lr: float,
+        batch_size: int,
+        accelerator: str = "cpu",
+        progress: bool = False,
+    ) -> None:
+        self.network = network
+        self.epochs = epochs
+        self.lr = lr
+        self.batch_size = batch_size
+        self.accelerator = accelerator
+        self.progress = progress
+
+    def train(
+        self,
+        pixels: Float[Tensor, "pool 1 28 28"],
+        queries: Int64[Tensor, "repetitions n"],
+        lessons: Sequence[Lesson],
+        *,
+        seeds: Sequence[int],
+    ) -> "Surrogates":
+        """Train a surrogate for each lesson and repetition.
+
+        Args:
+            pixels: the attacker's images, in [0, 1].
+            queries: which of them each repetition learns from.
+            lessons: what is to be learnt about them, attacker by attacker.
+            seeds: one per repetition: decides initial weights and batch order, alike for all lessons.
+        """
+        device = device_of(self.accelerator)
+        networks = [self._build(lesson.answers.shape[2], seed) for lesson in lessons for seed in seeds]
+        module = SurrogateModule(networks, lessons, lr=self.lr, batch_size=self.batch_size)
+        data = QueryDataModule(
+            pixels,
+            queries.repeat(len(lessons), 1),
+            torch.cat([lesson.answers for lesson in lessons]),
+            seeds=[*seeds] * len(lessons),
+            batch_size=self.batch_size,
+            device=device,
+        )
+        trainer = make_trainer(
+            device=device,
+            epochs=self.epochs,
+            description=f"Training {len(networks)} surrogate{'s' if len(networks) > 1 else ''}",
+            progress=self.progress,
+        )
+        with torch.random.fork_rng():
+            torch.manual_seed(derive(seeds[0], "surrogate.dropout"))
+            trainer.fit(module, data)
+        return Surrogates(module, len(seeds), device)
+
+    def _build(self, classes: int, seed: int) -> nn.Module:
+        with torch.random.fork_rng():
+            torch.manual_seed(derive(seed, "init"))
+            return self.network(classes=classes)
+
+
+class Surrogates:
+    """Trained surrogates: lessons x repetitions.
+
+    Attributes:
+        history: a row per epoch, each lesson's loss averaged over repetitions.
+        final_losses: the last epoch's losses, `(lessons, repetitions, batches)`.
+    """
+
+    def __init__(self, module: SurrogateModule, repetitions: int, device: torch.device) -> None:
+        self._module = module.to(device).eval()
+        self._repetitions = repetitions
+        self._device = device
+        self.history = module.history
+        self.final_losses = module.final_losses
+
+    @torch.inference_mode()
+    def predict(
+        self, pixels: Float[Tensor, "n 1 28 28"], *, batch_size: int = 2_000
+    ) -> Float[Tensor, "lessons repetitions n classes"]:
+        """Return log-probabilities of every surrogate for every image."""
+        e = self._repetitions * len(self._module.lessons)
+        batches = normalise(pixels.to(self._device)).split(batch_size)
+        answers = [self._module(batch.unsqueeze(0).expand(e, -1, -1, -1, -1)) for batch in batches]
+        return torch.cat(answers, dim=1).cpu().unflatten(0, (-1, self._repetitions))

@@ -1,0 +1,194 @@
+"""The target of a run: trained now, taken from the store, or brought by the user."""
+
+import hashlib
+import inspect
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from lightning.pytorch.loggers import Logger
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from privattack.data.images import DataSet
+from privattack.data.modules import TargetDataModule
+from privattack.errors import UserError
+from privattack.models.store import UNREADABLE, ModelStore, StoredModel, fingerprint
+from privattack.models.target import Target, train_target
+from privattack.randomness import derive
+
+
+@dataclass(frozen=True)
+class TrainedTarget:
+    """A target and what the judge knows of it.
+
+    Attributes:
+        model: answers pixels with log-probabilities.
+        fingerprint: its address in the store.
+        trained: whether it was trained in this run.
+        history: its training, a row per epoch; empty for the user's own weights.
+        member_hits: for each member, whether the target names its class.
+        test_log_probabilities: the target's answers for the test part.
+    """
+
+    model: Target
+    fingerprint: str
+    trained: bool
+    history: list[dict[str, float]]
+    member_hits: Bool[Tensor, " m"]
+    test_log_probabilities: Float[Tensor, "n classes"]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a target is made; the settings of the `target` group.
+
+    Attributes:
+        network: the network's class and arguments as the user gave them: part of the address.
+        lr, gamma, epochs, batch_size: Adadelta's training, see `TargetModule`.
+        seed: decides initial weights, batch order and dropout.
+        checkpoint: the user's own trained weights, instead of a training.
+    """
+
+    network: Mapping[str, Any]
+    lr: float
+    gamma: float
+    epochs: int
+    batch_size: int
+    seed: int
+    checkpoint: str | None = None
+
+
+def obtain_target(
+    build: Callable[[], nn.Module],
+    data: DataSet,
+    members: Int64[Tensor, " m"],
+    recipe: Recipe,
+    *,
+    store: ModelStore,
+    device: torch.device,
+    progress: bool = False,
+    logger: Logger | None = None,
+) -> TrainedTarget:
+    """Return the target that `recipe` describes, trained only if nobody has trained it yet.
+
+    Args:
+        build: makes the untrained network.
+        members: indices into the training part.
+
+    Raises:
+        UserError: the checkpoint cannot be used, the store cannot be written, or the training fails.
+    """
+    started = time.perf_counter()
+    with torch.random.fork_rng():
+        torch.manual_seed(derive(recipe.seed, "target.init"))
+        network = build()
+
+    def judged(history: list[dict[str, float]]) -> StoredModel:
+        model = Target(network, device=device)
+        part = data.train.take(members)
+        outputs = {
+            "member_hits": model(part.pixels()).argmax(dim=1) == part.labels,
+            "test_log_probabilities": model(data.test.pixels()),
+        }
+        return StoredModel(network.state_dict(), outputs, history)
+
+    def train(checkpoint: Path) -> StoredModel:
+        module = TargetDataModule(
+            data.train.take(members), data.test, batch_size=recipe.batch_size, seed=recipe.seed, device=device
+        )
+        return judged(
+            train_target(
+                network,
+                module,
+                classes=data.classes,
+                lr=recipe.lr,
+                gamma=recipe.gamma,
+                epochs=recipe.epochs,
+                seed=recipe.seed,
+                device=device,
+                checkpoint=checkpoint,
+                progress=progress,
+                logger=logger,
+            )
+        )
+
+    def evaluate(_: Path) -> StoredModel:
+        return judged([])
+
+    address: dict[str, Any] = {
+        "data": [data.name, data.checksum, data.classes],
+        "members": hashlib.sha256(members.numpy().tobytes()).hexdigest(),
+        "network": [dict(recipe.network), _source(network)],
+    }
+    if recipe.checkpoint is None:
+        address["training"] = {
+            "optimiser": "Adadelta",
+            "lr": recipe.lr,
+            "schedule": ["StepLR", 1, recipe.gamma],
+            "epochs": recipe.epochs,
+            "batch_size": recipe.batch_size,
+            "defence": None,
+            "seed": recipe.seed,
+        }
+        stored, trained = store.obtain(address, train)
+    else:
+        address["checkpoint"] = load_checkpoint(network, Path(recipe.checkpoint))
+        stored, _ = store.obtain(address, evaluate)
+        trained = False
+    network.load_state_dict(dict(stored.weights))
+    return TrainedTarget(
+        model=Target(network, device=device),
+        fingerprint=fingerprint(address),
+        trained=trained,
+        history=stored.history,
+        member_hits=stored.outputs["member_hits"],
+        test_log_probabilities=stored.outputs["test_log_probabilities"],
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _source(network: nn.Module) -> str:
+    """Return a hash of the network's code: edited code is another network."""
+    return hashlib.sha256(inspect.getsource(type(network)).encode()).hexdigest()
+
+
+def load_checkpoint(network: nn.Module, path: Path) -> str:
+    """Load the user's weights into `network` and return their md5.
+
+    Raises:
+        UserError: there is no such file, it holds no state dict, or one of another network.
+    """
+    setting = f"target.checkpoint={path}"
+    try:
+        if path.suffix == ".safetensors":
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"{setting}: there is no such file; give the path of a .safetensors or .pth file.") from error
+    except UNREADABLE as error:
+        raise UserError(
+            f"{setting}: the file is damaged or holds no plain weights; "
+            "give a .safetensors file or what torch.save(network.state_dict(), path) wrote."
+        ) from error
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise UserError(
+            f"{setting}: the file holds no state dict; give what torch.save(network.state_dict(), path) wrote."
+        )
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    if expected != found:
+        name = min(name for name in {*expected, *found} if expected.get(name) != found.get(name))
+        raise UserError(
+            f"{setting}: the weights are of another network than {type(network).__name__}: {name} is "
+            f"{found.get(name, 'missing')} in the file and {expected.get(name, 'missing')} in the network; "
+            "choose the target that the weights were trained with."
+        )
+    network.load_state_dict(dict(state))
+    return hashlib.md5(path.read_bytes()).hexdigest()

@@ -1,0 +1,69 @@
+"""TensorBoard: the curves of a run, its figures, and its line in the HParams tab."""
+
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch.utils.tensorboard.summary import hparams
+
+# What HParams compares runs by; one line per run.
+SETTINGS = {
+    "attack": "attack",
+    "defence": "defence",
+    "data": "data",
+    "nonmembers": "nonmembers",
+    "budget": "budget",
+    "seed": "seed",
+    "repetitions": "repetitions",
+}
+CONFIG = ("target.epochs", "target.gamma", "target.train_size", "surrogate.epochs", "surrogate.lr")
+
+
+class RunLogger(TensorBoardLogger):
+    """Lightning's TensorBoard logger for one run: events lie in the run's own folder, and nothing else."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, name="", version="")
+
+    def save(self) -> None:
+        """Write what is pending; the settings stand in the run's configuration, not in a file of Lightning's."""
+        self.experiment.flush()
+
+
+def write_events(logger: RunLogger, result: dict[str, Any], curves: list[dict[str, float]]) -> None:
+    """Write a run's figures, the surrogates' training curves and the HParams line.
+
+    Args:
+        logger: the run's, which has the target's curves where it was trained.
+        result: the content of `result.json`.
+        curves: a row per epoch of the attack's training: `epoch` and named losses.
+    """
+    figures = {
+        f"{attacker['name']}/{name}": measurement["value"]
+        for attacker in result["attackers"]
+        for name, measurement in attacker["metrics"].items()
+        if measurement["value"] is not None
+    }
+    figures["target/test_accuracy_at_end"] = result["target"]["test_accuracy"]["value"]
+    writer = logger.experiment
+    for row in curves:
+        for name, value in row.items():
+            if name != "epoch":
+                writer.add_scalar(f"surrogate/{name}", value, int(row["epoch"]))
+    for name, value in figures.items():
+        writer.add_scalar(name, value, 0)
+    for number, sentence in enumerate(result["findings"]):
+        writer.add_text("findings", sentence, number)
+    # SummaryWriter.add_hparams would put the line into a run of its own.
+    for summary in hparams(_settings(result["run"]), figures):
+        writer.file_writer.add_summary(summary)
+    writer.close()
+
+
+def _settings(run: dict[str, Any]) -> dict[str, str | float | bool]:
+    chosen = {name: run[key] for name, key in SETTINGS.items()}
+    for path in CONFIG:
+        group, name = path.split(".")
+        chosen[path] = run["config"][group][name]
+    chosen["target"] = run["config"]["target"]["network"]["_target_"].rsplit(".", 1)[-1]
+    return {name: "all" if value is None else value for name, value in chosen.items()}

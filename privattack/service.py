@@ -1,0 +1,92 @@
+"""The service: all that an attacker can touch."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from privattack.defences.base import Defence, Reveals
+
+
+class BudgetExceeded(Exception):
+    """An attack asked for more images than its budget; nothing of the query was answered."""
+
+
+def digests(pixels: Float[Tensor, "n 1 28 28"]) -> list[bytes]:
+    """Return what tells one image from another: a hash of its pixels, 16 bytes each."""
+    return [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in pixels.contiguous().numpy()]
+
+
+@dataclass
+class Transcript:
+    """Everything asked and answered, in order.
+
+    `images` and `responses` hold one tensor per query: `(n, 1, 28, 28)` and `(n, classes)`.
+    """
+
+    images: list[Float[Tensor, "_ 1 28 28"]] = field(default_factory=list)
+    responses: list[Float[Tensor, "_ classes"]] = field(default_factory=list)
+    seen: set[bytes] = field(default_factory=set)
+
+    def contains(self, digests: Iterable[bytes]) -> Bool[np.ndarray, " n"]:
+        """Say of each image, by its digest, whether it was ever asked about."""
+        return np.array([digest in self.seen for digest in digests], dtype=bool)
+
+
+class Service:
+    """A target behind a defence and a budget.
+
+    The target itself is out of reach: the service keeps only a function that answers.
+
+    Args:
+        target: maps pixels in [0, 1], `(n, 1, 28, 28)`, to log-probabilities `(n, classes)`.
+        defence: what stands between the target and the response.
+        budget: how many images may be asked about, repeats counted.
+    """
+
+    def __init__(self, target: Callable[[Tensor], Tensor], defence: Defence, *, budget: int) -> None:
+        def answer(pixels: Tensor) -> Tensor:
+            return defence(target(pixels), pixels)
+
+        self._answer = answer
+        self.reveals: Reveals = defence.reveals
+        self.budget = budget
+        self.transcript = Transcript()
+        self.images = 0
+        self.refused = 0
+        self.seconds = 0.0
+
+    @property
+    def remaining(self) -> int:
+        """How many images may still be asked about."""
+        return self.budget - self.images
+
+    @property
+    def unique_images(self) -> int:
+        """How many different images were asked about."""
+        return len(self.transcript.seen)
+
+    def query(self, pixels: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "n classes"]:
+        """Answer a batch of images, pixels in [0, 1], with log-probabilities after the defence.
+
+        Raises:
+            BudgetExceeded: the batch is larger than what remains of the budget.
+        """
+        if len(pixels) > self.remaining:
+            self.refused += len(pixels)
+            raise BudgetExceeded(
+                f"budget={self.budget}: {self.images} images were asked, so {len(pixels)} more are refused; "
+                f"ask for at most {self.remaining}."
+            )
+        self.images += len(pixels)
+        started = time.perf_counter()
+        response = self._answer(pixels)
+        self.seconds += time.perf_counter() - started
+        self.transcript.images.append(pixels)
+        self.transcript.responses.append(response)
+        self.transcript.seen.update(digests(pixels))
+        return response

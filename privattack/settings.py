@@ -1,0 +1,66 @@
+"""What the values of settings must be, checked before anything is loaded, trained or written."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from privattack.errors import UserError
+
+Rule = tuple[Callable[[Any], bool], str]
+
+
+def _whole(low: int, *, optional: bool = False) -> Rule:
+    def fits(value: Any) -> bool:
+        return (optional and value is None) or (type(value) is int and value >= low)
+
+    return fits, f"a whole number from {low} up" + (", or null" if optional else "")
+
+
+def _number(above: float, most: float = math.inf) -> Rule:
+    def fits(value: Any) -> bool:
+        return type(value) in (int, float) and above < value <= most and math.isfinite(value)
+
+    return fits, f"a number above {above:g}" + (f", up to {most:g}" if math.isfinite(most) else "")
+
+
+def _switch() -> Rule:
+    return lambda value: type(value) is bool, "true or false"
+
+
+RULES: dict[str, Rule] = {
+    "seed": _whole(0),
+    "budget": _whole(1),
+    "repetitions": _whole(1),
+    "verbose": _switch(),
+    "data.download": _switch(),
+    "data.verify": _switch(),
+    "nonmembers.as_stored": _switch(),
+    "target.seed": _whole(0),
+    "target.epochs": _whole(1),
+    "target.lr": _number(0),
+    "target.gamma": _number(0, 1),
+    "target.batch_size": _whole(1),
+    "target.train_size": _whole(1, optional=True),
+    "surrogate.epochs": _whole(1),
+    "surrogate.lr": _number(0),
+    "surrogate.batch_size": _whole(1),
+    "trainer.progress": _switch(),
+}
+
+
+def check(settings: Mapping[str, Any]) -> None:
+    """Check the composed settings, a nested mapping, against `RULES`.
+
+    Raises:
+        UserError: names the first setting that cannot work, its value, and what would.
+    """
+    for name, (fits, needs) in RULES.items():
+        value: Any = settings
+        for part in name.split("."):
+            if not isinstance(value, Mapping) or part not in value:
+                break
+            value = value[part]
+        else:
+            if not fits(value):
+                shown = "null" if value is None else value
+                raise UserError(f"{name}={shown}: needs {needs}.")
