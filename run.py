@@ -1,6 +1,6 @@
 """The command line: Hydra composes the settings, one call runs the experiment.
 
-    python run.py --help
+python run.py --help
 """
 
 import hydra

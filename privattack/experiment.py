@@ -27,7 +27,7 @@ from privattack.models.trained_target import Recipe, TrainedTarget, obtain_targe
 from privattack.models.training import device_of
 from privattack.randomness import derive
 from privattack.report.console import table
-from privattack.report.files import SCHEMA, write_result, write_table
+from privattack.report.files import SCHEMA, write_arrays, write_result, write_table
 from privattack.report.findings import findings
 from privattack.report.tensorboard import RunLogger, write_events
 from privattack.service import Service
@@ -76,7 +76,10 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> dict[str, 
     result = _result(config, choices, data, target, defence, outcome)
     result["timings"]["total_seconds"] = time.perf_counter() - started
 
-    np.savez_compressed(folder / "splits.npz", members=split.members, held_out=split.held_out, **outcome.split)
+    write_arrays(
+        folder / "splits.npz",
+        {"members": split.members.numpy(), "held_out": split.held_out.numpy(), **outcome.split},
+    )
     write_table(folder / "training.csv", ("model", "epoch", "metric", "value"), _training(target, outcome))
     if any(verdict.curves for verdict in outcome.verdicts):
         write_table(folder / "roc.csv", ("attacker", "fpr", "tpr"), _roc(outcome))
@@ -94,21 +97,16 @@ def _plan(
     if isinstance(attack, ExtractionAttack):
         if budget > len(data.test):
             raise UserError(
-                f"budget={budget}: the query pool has {len(data.test)} images; "
-                f"use a budget of 1 to {len(data.test)}."
+                f"budget={budget}: the query pool has {len(data.test)} images; use a budget of 1 to {len(data.test)}."
             )
         return lambda services, target: _extract(attack, services, data, target, seeds)
     if isinstance(attack, MembershipAttack):
         members = data.train.take(split.members)
         held_out = data.train.take(split.held_out)
         nonmembers = instantiate(config.nonmembers).images(held_out=held_out, test=data.test)
-        splits = [
-            split_candidates(len(members), len(nonmembers), budget=budget, seed=seed) for seed in seeds
-        ]
+        splits = [split_candidates(len(members), len(nonmembers), budget=budget, seed=seed) for seed in seeds]
         return lambda services, _: _infer(attack, services, members, nonmembers, splits, seeds)
-    raise UserError(
-        f"attack={config.attack._target_}: needs a subclass of ExtractionAttack or MembershipAttack."
-    )
+    raise UserError(f"attack={config.attack._target_}: needs a subclass of ExtractionAttack or MembershipAttack.")
 
 
 def _target(

@@ -5,6 +5,7 @@ long as the network lets it. Here a file is whole or named in an error, and a do
 or not at all.
 """
 
+import errno
 import gzip
 import logging
 import os
@@ -14,13 +15,13 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from http.client import HTTPException
 from math import prod
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from filelock import FileLock
 from torchvision.datasets.utils import calculate_md5, download_url
@@ -56,9 +57,7 @@ class FileVersion(NamedTuple):
     modified: int
 
 
-def obtain(
-    files: Sequence[SourceFile], *, root: str, download: bool, verify: bool, instead: str
-) -> list[FileVersion]:
+def obtain(files: Sequence[SourceFile], *, root: str, download: bool, verify: bool, instead: str) -> list[FileVersion]:
     """Return `files` under `root`, each present and whole; fetch those that are missing if `download`.
 
     Every file is checked by the size that its header promises and, if `verify`, by its md5 where one is
@@ -73,7 +72,7 @@ def obtain(
     for file in files:
         source = f"{file.urls[0]} (md5 {file.archive_md5})"
         try:
-            if not (folder / file.path).is_file():
+            if not os.path.isfile(folder / file.path):
                 _fetch(file, folder, download=download, verify=verify)
             status = (folder / file.path).stat()
             version = FileVersion(folder / file.path, status.st_size, status.st_mtime_ns)
@@ -84,10 +83,12 @@ def obtain(
                 f"and put it at {folder / file.archive}, or go on without it: {instead}"
             ) from fault
         except OSError as error:
+            there = os.path.isfile(folder / file.path)
+            what = "cannot be read" if there else "is missing and cannot be put there"
             raise UserError(
-                f"{file.path} under data.root={folder} cannot be read or put there ({error}): set data.root "
-                f"to a folder that you can read and write, or get {source} and unpack it to "
-                f"{folder / file.path}, or go on without it: {instead}"
+                f"{file.path} under data.root={folder} {what} ({error}): set data.root to a folder that you "
+                f"can read and write, or get {source} and unpack it to {folder / file.path}, or go on without "
+                f"it: {instead}"
             ) from error
         versions.append(version)
     return versions
@@ -139,6 +140,8 @@ def _fetch(file: SourceFile, folder: Path, *, download: bool, verify: bool) -> N
     path, archive = folder / file.path, folder / file.archive
     if not download and not archive.is_file():
         raise _Fault("is missing, and download=false forbids fetching it")
+    for needed in (folder, path.parent):
+        _respect_write_protection(needed)
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".download.lock"):
         if path.is_file():  # another process was faster
@@ -150,6 +153,13 @@ def _fetch(file: SourceFile, folder: Path, *, download: bool, verify: bool) -> N
                 raise _damaged(f"its md5 is {found} instead of {file.archive_md5}", path=file.archive)
             if archive != path:
                 os.replace(_unpack(file, archive, partial), path)
+
+
+def _respect_write_protection(folder: Path) -> None:
+    """Refuse a folder that nobody may write to: the superuser could, against its owner's will."""
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not existing.stat().st_mode & 0o222:
+        raise PermissionError(errno.EACCES, "Write-protected", str(existing))
 
 
 def _download(file: SourceFile, partial: str) -> Path:
@@ -181,9 +191,11 @@ def _unpack(file: SourceFile, archive: Path, partial: str) -> Path:
     name = Path(file.path).name
     unpacked = Path(partial, name)
     try:
-        with archive.open("rb") as opened:
-            is_zip = archive.suffix == ".zip"
-            packed = zipfile.ZipFile(opened).open(f"gzip/{name}.gz") if is_zip else opened
+        with ExitStack() as stack:
+            packed: IO[bytes] = stack.enter_context(archive.open("rb"))
+            if archive.suffix == ".zip":
+                members = stack.enter_context(zipfile.ZipFile(packed))
+                packed = stack.enter_context(members.open(f"gzip/{name}.gz"))
             with gzip.open(packed) as source, unpacked.open("wb") as target:
                 shutil.copyfileobj(source, target)
     except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, KeyError) as error:

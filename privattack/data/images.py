@@ -6,7 +6,6 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-
 MEAN = 0.1307
 STANDARD_DEVIATION = 0.3081
 

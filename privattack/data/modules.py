@@ -4,7 +4,7 @@ Everything lies in memory, and on the device, from the start: data this small ne
 processes and no per-image Python.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import lightning
 import torch
@@ -14,25 +14,37 @@ from torch import Tensor
 from privattack.data.images import LabelledImages, normalise
 from privattack.randomness import generator
 
+MiniBatches = Iterator[tuple[Tensor, Tensor]]
+STEPS = 16
+
 
 class Chunks:
-    """Feeds tensors that lie in memory, several mini-batches at a time, in a given order.
+    """Feeds mini-batches from tensors in memory, several at a time.
 
-    The Trainer's own work per item is as long as a small network's step. So an item is a chunk of
-    `size` images, and the training step splits it into mini-batches.
+    The Trainer's own work per item is as long as a small network's step. So an item is not a mini-batch
+    but an iterator over up to `STEPS` of them, which a training step goes through.
+
+    Args:
+        gather: returns the mini-batch at the given places of an order.
+        order: places, along the last dimension, in the order in which they are fed.
     """
 
-    def __init__(self, tensors: Sequence[Tensor], order: Int64[Tensor, " n"], *, size: int) -> None:
-        self.tensors = tensors
-        self.order = order
-        self.size = size
+    def __init__(
+        self,
+        gather: Callable[[Int64[Tensor, "*e b"]], tuple[Tensor, Tensor]],
+        order: Int64[Tensor, "*e n"],
+        *,
+        batch_size: int,
+    ) -> None:
+        self.gather = gather
+        self.batches = order.split(batch_size, dim=-1)
 
     def __len__(self) -> int:
-        return -(-len(self.order) // self.size)
+        return -(-len(self.batches) // STEPS)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        for indices in self.order.split(self.size):
-            yield tuple(tensor[indices] for tensor in self.tensors)
+    def __iter__(self) -> Iterator[MiniBatches]:
+        for first in range(0, len(self.batches), STEPS):
+            yield map(self.gather, self.batches[first : first + STEPS])
 
 
 class TargetDataModule(lightning.LightningDataModule):
@@ -43,7 +55,13 @@ class TargetDataModule(lightning.LightningDataModule):
     """
 
     def __init__(
-        self, members: LabelledImages, test: LabelledImages, *, batch_size: int, seed: int, device: torch.device
+        self,
+        members: LabelledImages,
+        test: LabelledImages,
+        *,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
     ) -> None:
         super().__init__()
         self.members = (normalise(members.pixels().to(device)), members.labels.to(device))
@@ -55,11 +73,15 @@ class TargetDataModule(lightning.LightningDataModule):
         epoch = self.trainer.current_epoch if self.trainer else 0
         images, labels = self.members
         order = torch.randperm(len(labels), generator=generator(self.seed, "target.order", epoch))
-        return Chunks((images, labels), order.to(labels.device), size=16 * self.batch_size)
+        return self._chunks(images, labels, order, self.batch_size)
 
     def val_dataloader(self) -> Chunks:
         images, labels = self.test
-        return Chunks((images, labels), torch.arange(len(labels), device=labels.device), size=2_000)
+        return self._chunks(images, labels, torch.arange(len(labels)), 2_000)
+
+    @staticmethod
+    def _chunks(images: Tensor, labels: Tensor, order: Tensor, batch_size: int) -> Chunks:
+        return Chunks(lambda places: (images[places], labels[places]), order.to(labels.device), batch_size=batch_size)
 
 
 class QueryDataModule(lightning.LightningDataModule):
@@ -87,28 +109,18 @@ class QueryDataModule(lightning.LightningDataModule):
         self.images = normalise(pixels.to(device))
         self.queries = queries.to(device)
         self.answers = answers.to(device)
+        self._rows = torch.arange(len(queries), device=device).unsqueeze(1)
         self.seeds = seeds
         self.batch_size = batch_size
 
-    def train_dataloader(self) -> "QueryChunks":
+    def train_dataloader(self) -> Chunks:
         epoch = self.trainer.current_epoch if self.trainer else 0
         n = self.queries.shape[1]
         orders = [torch.randperm(n, generator=generator(seed, "order", epoch)) for seed in self.seeds]
-        return QueryChunks(self, torch.stack(orders).to(self.queries.device))
+        order = torch.stack(orders).to(self.queries.device)
+        return Chunks(self._gather, order, batch_size=self.batch_size)
 
-
-class QueryChunks:
-    """One epoch of a `QueryDataModule`: chunks of images `(e, m, 1, 28, 28)` and answers `(e, m, classes)`."""
-
-    def __init__(self, data: QueryDataModule, order: Int64[Tensor, "e n"]) -> None:
-        self.data = data
-        self.order = order
-        self.size = 16 * data.batch_size
-
-    def __len__(self) -> int:
-        return -(-self.order.shape[1] // self.size)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        surrogate = torch.arange(len(self.order), device=self.order.device).unsqueeze(1)  # e 1
-        for places in self.order.split(self.size, dim=1):  # e m
-            yield self.data.images[self.data.queries[surrogate, places]], self.data.answers[surrogate, places]
+    def _gather(
+        self, places: Int64[Tensor, "e b"]
+    ) -> tuple[Float[Tensor, "e b 1 28 28"], Float[Tensor, "e b classes"]]:
+        return self.images[self.queries[self._rows, places]], self.answers[self._rows, places]

@@ -100,9 +100,7 @@ class Usps(NonMembers):
         Raises:
             UserError: The file is damaged, or missing and cannot be fetched.
         """
-        return usps_part(
-            train=False, root=self.root, download=self.download, verify=self.verify, instead=WITHOUT_FILES
-        )
+        return usps_part(train=False, root=self.root, download=self.download, verify=self.verify, instead=WITHOUT_FILES)
 
 
 @dataclass(frozen=True, kw_only=True)

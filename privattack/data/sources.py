@@ -61,9 +61,7 @@ def mnist_part(
     return _idx_part(images, labels, classes=10, first_label=0, transpose=False)
 
 
-def emnist(
-    *, split: str, root: str, download: bool = True, verify: bool = True, as_stored: bool = False
-) -> DataSet:
+def emnist(*, split: str, root: str, download: bool = True, verify: bool = True, as_stored: bool = False) -> DataSet:
     """Return EMNIST (Cohen et al. 2017, arXiv:1702.05373), split `digits` or `letters`.
 
     `digits`: 240,000 training and 40,000 test images of 10 classes; `letters`: 124,800 and 20,800 of 26,
@@ -72,12 +70,8 @@ def emnist(
     Raises:
         UserError: `split` is neither; a file is damaged, or missing and cannot be fetched.
     """
-    train = emnist_part(
-        split=split, train=True, root=root, download=download, verify=verify, as_stored=as_stored
-    )
-    test = emnist_part(
-        split=split, train=False, root=root, download=download, verify=verify, as_stored=as_stored
-    )
+    train = emnist_part(split=split, train=True, root=root, download=download, verify=verify, as_stored=as_stored)
+    test = emnist_part(split=split, train=False, root=root, download=download, verify=verify, as_stored=as_stored)
     return _data_set(f"emnist_{split}", EMNIST_CLASSES[split], train, test)
 
 
@@ -104,9 +98,7 @@ def emnist_part(
     ]
     images, labels = obtain(files, root=root, download=download, verify=verify, instead=instead)
     first_label = 1 if split == "letters" else 0
-    return _idx_part(
-        images, labels, classes=EMNIST_CLASSES[split], first_label=first_label, transpose=not as_stored
-    )
+    return _idx_part(images, labels, classes=EMNIST_CLASSES[split], first_label=first_label, transpose=not as_stored)
 
 
 def usps(*, root: str, download: bool = True, verify: bool = True) -> DataSet:

@@ -28,8 +28,7 @@ def split_training(total: int, *, train_size: int | None, seed: int) -> Training
     """
     if train_size is not None and not 1 <= train_size <= total:
         raise UserError(
-            f"target.train_size={train_size}: the training part has {total} images; use 1 to {total}, "
-            "or null for all."
+            f"target.train_size={train_size}: the training part has {total} images; use 1 to {total}, or null for all."
         )
     order = torch.randperm(total, generator=generator(seed, "split"))
     size = total if train_size is None else train_size

@@ -26,7 +26,13 @@ class Flatten(Defence):
     reveals = Reveals.LABEL
 
     def __init__(
-        self, *, low: float = 0.09, high: float = 0.10, margin: float = 1e-4, fresh: bool = False, key: int = 0
+        self,
+        *,
+        low: float = 0.09,
+        high: float = 0.10,
+        margin: float = 1e-4,
+        fresh: bool = False,
+        key: int = 0,
     ) -> None:
         self.low = low
         self.high = high
@@ -38,7 +44,7 @@ class Flatten(Defence):
     def respond(
         self, log_probabilities: Float[Tensor, "n classes"], pixels: Float[Tensor, "n 1 28 28"]
     ) -> Float[Tensor, "n classes"]:
-        n, classes = log_probabilities.shape
+        classes = log_probabilities.shape[1]
         values = self.low + (self.high - self.low) * self._uniform(pixels, classes)
         winners = log_probabilities.argmax(dim=1, keepdim=True).cpu()
         raised = values.scatter(1, winners, 0.0).amax(dim=1, keepdim=True) + self.margin

@@ -60,9 +60,7 @@ def roc(
     return roc_curve(membership, finite, drop_intermediate=False)
 
 
-def tpr_at_fpr(
-    scores: Float[np.ndarray, " n"], membership: Bool[np.ndarray, " n"], fpr: float
-) -> Measurement:
+def tpr_at_fpr(scores: Float[np.ndarray, " n"], membership: Bool[np.ndarray, " n"], fpr: float) -> Measurement:
     """Return the share of members accused at the largest achievable false positive rate <= `fpr`.
 
     The interval is Clopper-Pearson's over the members, at the threshold that these non-members set; n is the
@@ -169,9 +167,7 @@ def _split(
     return exact[membership], exact[~membership]
 
 
-def _counts(
-    decisions: Bool[np.ndarray, " n"], membership: Bool[np.ndarray, " n"]
-) -> tuple[int, int, int, int]:
+def _counts(decisions: Bool[np.ndarray, " n"], membership: Bool[np.ndarray, " n"]) -> tuple[int, int, int, int]:
     """Return how many members are accused, members there are, non-members are accused, and there are."""
     _same_length(decisions, membership)
     members, accused = int(np.count_nonzero(membership)), int(np.count_nonzero(decisions))
@@ -179,9 +175,7 @@ def _counts(
     return hits, members, accused - hits, len(membership) - members
 
 
-def _share_below(
-    scores: Float[np.ndarray, " n"], ascending: Float[np.ndarray, " others"]
-) -> Float[np.ndarray, " n"]:
+def _share_below(scores: Float[np.ndarray, " n"], ascending: Float[np.ndarray, " others"]) -> Float[np.ndarray, " n"]:
     """Return for each score the share of `ascending` below it, ties counted half."""
     below = np.searchsorted(ascending, scores, side="left")
     not_above = np.searchsorted(ascending, scores, side="right")

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+
 class LeNet(nn.Module):
     """LeNet-5 with ReLU and max-pooling (LeCun et al. 1998, section II.B); 61,706 weights for 10 classes."""
 

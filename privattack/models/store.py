@@ -12,6 +12,7 @@ The fingerprint is a hash of the recipe. Nothing that is loaded could run code.
 
 import csv
 import hashlib
+import io
 import json
 import logging
 import os
@@ -59,9 +60,7 @@ class ModelStore:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
 
-    def obtain(
-        self, recipe: Mapping[str, Any], train: Callable[[Path], StoredModel]
-    ) -> tuple[StoredModel, bool]:
+    def obtain(self, recipe: Mapping[str, Any], train: Callable[[Path], StoredModel]) -> tuple[StoredModel, bool]:
         """Return the model of `recipe` and whether it had to be trained now.
 
         `train` is called at most once over all processes. It gets the path where it keeps its checkpoint;
@@ -125,10 +124,11 @@ def _write(folder: Path, model: StoredModel, recipe: Mapping[str, Any]) -> None:
         content = save({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()})
         sums[name] = hashlib.sha256(content).hexdigest()
         write_whole(folder / f"{name}.safetensors", content)
-    columns = list(model.history[0]) if model.history else []
-    lines = [columns, *([row[column] for column in columns] for row in model.history)]
-    table = "\n".join(",".join(str(cell) for cell in line) for line in lines)
-    write_whole(folder / "history.csv", table.encode())
+    history = io.StringIO()
+    writer = csv.DictWriter(history, list(model.history[0]) if model.history else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(model.history)
+    write_whole(folder / "history.csv", history.getvalue().encode())
     facts = {"recipe": recipe, "sha256": sums, "torch": torch.__version__}
     write_whole(folder / "recipe.json", json.dumps(facts, indent=1).encode())
 

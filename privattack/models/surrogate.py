@@ -11,7 +11,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from privattack.data.images import normalise
-from privattack.data.modules import QueryDataModule
+from privattack.data.modules import MiniBatches, QueryDataModule
 from privattack.errors import UserError
 from privattack.models.stacking import stack
 from privattack.models.training import device_of, make_trainer
@@ -66,15 +66,12 @@ class SurrogateModule(lightning.LightningModule):
         networks: one per surrogate, attacker by attacker: `lessons x repetitions`.
     """
 
-    def __init__(
-        self, networks: Sequence[nn.Module], lessons: Sequence[Lesson], *, lr: float, batch_size: int
-    ) -> None:
+    def __init__(self, networks: Sequence[nn.Module], lessons: Sequence[Lesson], *, lr: float) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.network = stack(networks)
         self.lessons = lessons
         self.lr = lr
-        self.batch_size = batch_size
         self.history: list[dict[str, float]] = []
         self.final_losses = torch.empty(0)
         self._losses: list[Tensor] = []
@@ -85,10 +82,10 @@ class SurrogateModule(lightning.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.parameters(), lr=self.lr, fused=True)
 
-    def training_step(self, chunk: tuple[Tensor, Tensor], _: int) -> None:
+    def training_step(self, batches: MiniBatches, _: int) -> None:
         optimizer: Any = self.optimizers()
         repetitions = len(self.lessons[0].answers)
-        for images, answers in zip(*(part.split(self.batch_size, dim=1) for part in chunk), strict=True):
+        for images, answers in batches:
             parts = zip(
                 self.lessons,
                 self(images).split(repetitions),
@@ -160,7 +157,7 @@ class SurrogateTrainer:
         """
         device = device_of(self.accelerator)
         networks = [self._build(lesson.answers.shape[2], seed) for lesson in lessons for seed in seeds]
-        module = SurrogateModule(networks, lessons, lr=self.lr, batch_size=self.batch_size)
+        module = SurrogateModule(networks, lessons, lr=self.lr)
         data = QueryDataModule(
             pixels,
             queries.repeat(len(lessons), 1),
@@ -202,11 +199,10 @@ class Surrogates:
         self.final_losses = module.final_losses
 
     @torch.inference_mode()
-    def predict(
-        self, pixels: Float[Tensor, "n 1 28 28"], *, batch_size: int = 2_000
-    ) -> Float[Tensor, "lessons repetitions n classes"]:
+    def predict(self, pixels: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "lessons repetitions n classes"]:
         """Return log-probabilities of every surrogate for every image."""
         e = self._repetitions * len(self._module.lessons)
-        batches = normalise(pixels.to(self._device)).split(batch_size)
+        # Every surrogate gets its own copy of a batch; large ones cost more in memory than they save.
+        batches = normalise(pixels.to(self._device)).split(max(64, 4_096 // e))
         answers = [self._module(batch.unsqueeze(0).expand(e, -1, -1, -1, -1)) for batch in batches]
         return torch.cat(answers, dim=1).cpu().unflatten(0, (-1, self._repetitions))

@@ -14,7 +14,7 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
 from privattack.data.images import normalise
-from privattack.data.modules import TargetDataModule
+from privattack.data.modules import MiniBatches, TargetDataModule
 from privattack.errors import UserError
 from privattack.models.training import make_trainer
 from privattack.randomness import derive
@@ -30,15 +30,14 @@ class TargetModule(lightning.LightningModule):
         seed: what dropout draws from, anew in every epoch.
     """
 
-    def __init__(self, network: nn.Module, *, classes: int, lr: float, gamma: float, batch_size: int, seed: int):
+    def __init__(self, network: nn.Module, *, classes: int, lr: float, gamma: float, seed: int) -> None:
         super().__init__()
         # A training step here is several optimiser steps (see data/modules.py).
         self.automatic_optimization = False
         # Convolutions in channels-last save about 15 % of a CPU's time.
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(memory_format=torch.channels_last)
         self.lr = lr
         self.gamma = gamma
-        self.batch_size = batch_size
         self.seed = seed
         self.loss = MeanMetric()
         self.accuracy = MulticlassAccuracy(classes, average="micro")
@@ -55,22 +54,24 @@ class TargetModule(lightning.LightningModule):
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(derive(self.seed, "target.dropout", self.current_epoch))
 
-    def training_step(self, chunk: tuple[Tensor, Tensor], _: int) -> None:
+    def training_step(self, batches: MiniBatches, _: int) -> None:
         optimizer: Any = self.optimizers()
-        outputs = []
-        for images, labels in zip(*(part.split(self.batch_size) for part in chunk), strict=True):
+        outputs, truths = [], []
+        for images, labels in batches:
             log_probabilities = self(images)
             loss = F.nll_loss(log_probabilities, labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             outputs.append(log_probabilities.detach())
-        predicted = torch.cat(outputs)
-        self.loss.update(F.nll_loss(predicted, chunk[1]), weight=len(predicted))
-        self.accuracy.update(predicted, chunk[1])
+            truths.append(labels)
+        predicted, truth = torch.cat(outputs), torch.cat(truths)
+        self.loss.update(F.nll_loss(predicted, truth), weight=len(predicted))
+        self.accuracy.update(predicted, truth)
 
-    def validation_step(self, chunk: tuple[Tensor, Tensor], _: int) -> None:
-        self.test_accuracy.update(self(chunk[0]), chunk[1])
+    def validation_step(self, batches: MiniBatches, _: int) -> None:
+        for images, labels in batches:
+            self.test_accuracy.update(self(images), labels)
 
     def on_train_epoch_end(self) -> None:
         row = {
@@ -144,11 +145,12 @@ def train_target(
     Raises:
         UserError: the weights are not finite after an epoch.
     """
-    module = TargetModule(
-        network, classes=classes, lr=lr, gamma=gamma, batch_size=data.batch_size, seed=seed
-    )
+    module = TargetModule(network, classes=classes, lr=lr, gamma=gamma, seed=seed)
     keep = ModelCheckpoint(
-        checkpoint.parent, filename=checkpoint.stem, save_on_train_epoch_end=True, enable_version_counter=False
+        checkpoint.parent,
+        filename=checkpoint.stem,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
     )
     trainer = make_trainer(
         device=device,

@@ -17,6 +17,7 @@ def findings(attackers: list[dict[str, Any]]) -> list[str]:
         if attacker["knowledge"] == "blind" and (auc.get("low") or 0.0) > DATA_SET_DIFFERENCE:
             sentences.append(
                 f"A blind attacker, who never queries, reaches AUC {auc['value']:.2f} "
-                f"[{auc['low']:.2f}, {auc['high']:.2f}]: this measures a difference between data sets, not membership."
+                f"[{auc['low']:.2f}, {auc['high']:.2f}]: this measures a difference between data sets, "
+                "not membership."
             )
     return sentences

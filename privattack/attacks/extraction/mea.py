@@ -28,7 +28,10 @@ class ModelExtraction(ExtractionAttack):
     """
 
     def __init__(
-        self, *, surrogates: SurrogateTrainer, attackers: Sequence[str] = ("published", "adaptive", "no_query")
+        self,
+        *,
+        surrogates: SurrogateTrainer,
+        attackers: Sequence[str] = ("published", "adaptive", "no_query"),
     ) -> None:
         self.surrogates = surrogates
         self.attackers = [Knowledge(attacker) for attacker in attackers]
@@ -46,9 +49,7 @@ class ModelExtraction(ExtractionAttack):
                 for service, seed in zip(services, seeds, strict=True)
             ]
         )
-        answers = torch.stack(
-            [service.query(pixels[asked]) for service, asked in zip(services, queries, strict=True)]
-        )
+        answers = torch.stack([service.query(pixels[asked]) for service, asked in zip(services, queries, strict=True)])
         adaptive_loss = kl_divergence if services[0].reveals is Reveals.SCORES else cross_entropy
         own_labels = torch.nn.functional.one_hot(pool.labels[queries], answers.shape[2])
         lessons = {

@@ -1,7 +1,6 @@
 """What every membership inference attack is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np

@@ -17,8 +17,7 @@ def blind_inference(candidates: Candidates) -> Inference:
     different data sets, and no attack's success can be taken for membership.
     """
     known, unknown = (
-        part.images.flatten(1).numpy().astype(np.float32) / 255
-        for part in (candidates.known, candidates.unknown)
+        part.images.flatten(1).numpy().astype(np.float32) / 255 for part in (candidates.known, candidates.unknown)
     )
     classifier = make_pipeline(
         PCA(min(50, len(known)), svd_solver="full" if len(known) < 1_000 else "covariance_eigh"),

@@ -63,7 +63,7 @@ def _adaptive(
     membership = candidates.known_membership
     revealed = [gap] if reveals is Reveals.LABEL else [loss, modified_entropy, gap]
     scores = [score(known, candidates.known.labels.numpy()) for score in revealed]
-    best = int(np.argmax([metrics.auc(score, membership).value for score in scores]))
+    best = int(np.argmax([metrics.auc(score, membership).value or 0.0 for score in scores]))
     threshold = metrics.fit_threshold(scores[best], membership)
     judged = revealed[best](unknown, candidates.unknown.labels.numpy())
     return judged, judged >= threshold
@@ -79,9 +79,7 @@ def gap(log_probabilities: Float[np.ndarray, "n classes"], labels: Int64[np.ndar
     return (log_probabilities.argmax(axis=1) == labels).astype(np.float64)
 
 
-def modified_entropy(
-    log_probabilities: Float[np.ndarray, "n classes"], labels: Int64[np.ndarray, " n"]
-) -> Scores:
+def modified_entropy(log_probabilities: Float[np.ndarray, "n classes"], labels: Int64[np.ndarray, " n"]) -> Scores:
     """Return (1 - p_y) log p_y + sum over i != y of p_i log(1 - p_i) (Song & Mittal 2021, equation 8), negative
     modified entropy: higher = more likely a member.
     """
