@@ -11,11 +11,12 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 
 # In every name anyway, or without influence on the result.
 UNNAMED = ("attack", "defence", "budget", "seed", "store", "data.root", "verbose", "trainer.progress")
+
+# Hydra's only word on `attack=null`.
+GROUP_NOT_WORD = "Config group override must be a string"
 
 failures: list[str] = []
 
@@ -45,14 +49,19 @@ def main(job: Callable[[], None]) -> None:
     """Run Hydra's `job` and exit: 0 well, 1 a job failed, 2 the command line is wrong, 130 interrupted."""
     OmegaConf.register_new_resolver("run_name", run_name, replace=True)
     OmegaConf.register_new_resolver("process", os.getpid, replace=True)
-    if os.environ.setdefault("HYDRA_FULL_ERROR", "privattack") != "privattack":
+    failures.clear()
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
         job()
-        return
+        sys.exit(1 if failures else 0)
+    # Otherwise Hydra prints and swallows what is to become one sentence here.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         job()
     except KeyboardInterrupt:
         sys.exit(130)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        if type(error) is ValueError and GROUP_NOT_WORD not in str(error):
+            raise
         _remove_empty_sweep()
         print(f"Error: {_sentence(error)}", file=sys.stderr)
         sys.exit(2)
@@ -63,6 +72,7 @@ def main(job: Callable[[], None]) -> None:
             file=sys.stderr,
         )
         sys.exit(1)
+    _remove_empty_sweep()
     sys.exit(1 if failures else 0)
 
 
@@ -71,6 +81,7 @@ def run_job(config: DictConfig) -> None:
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     try:
+        _check_added(config, hydra.overrides.task)
         settings.check(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
         if (folder / "result.json").exists():
             raise UserError(f"hydra.run.dir={folder}: holds a result already; choose another folder.")
@@ -78,15 +89,18 @@ def run_job(config: DictConfig) -> None:
         from privattack.experiment import run
 
         run(config, dict(hydra.runtime.choices), folder)
-    except KeyboardInterrupt:
-        print("\nInterrupted. The store is sound; the same command goes on from the last finished epoch.")
-        raise
+    # Lightning turns an interrupted training into SystemExit.
+    except (KeyboardInterrupt, SystemExit) as interrupt:
+        print(
+            "\nInterrupted. The store is sound; the same command goes on from the last finished epoch.",
+            file=sys.stderr,
+        )
+        _remove_unfinished(folder)
+        raise KeyboardInterrupt from interrupt
     except (UserError, HydraException, OmegaConfBaseException) as error:
         failures.append(_sentence(error))
         print(f"Error: {failures[-1]}", file=sys.stderr)
-        if not (folder / "result.json").exists():
-            logging.shutdown()
-            shutil.rmtree(folder, ignore_errors=True)
+        _remove_unfinished(folder)
 
 
 def _sentence(error: BaseException) -> str:
@@ -101,19 +115,67 @@ def _sentence(error: BaseException) -> str:
         group, name = option.groups()
         choices = re.findall(r"^\t(\S+)$", text, flags=re.MULTILINE)
         return f"{group}={name}: there is no such option; choose one of {', '.join(choices)}."
-    if key := re.search(r"Could not (?:override|delete) '([^']+)'", text):
+    if key := re.search(r"Could not (?:override|delete)[^']*'([^']+)'", text):
         return _unknown(key.group(1))
     if key := re.search(r"Could not append to config\D+?'([^']+)'", text):
         return f"+{key.group(1)}: the setting exists already; leave out the +."
+    if isinstance(error, OverrideParseException):
+        why = next(line for line in text.splitlines() if not line.startswith("Error parsing"))
+        return f"{error.override}: cannot be read ({why}); write settings as name=value."
+    if word := re.search(r"Ambiguous value for argument '(.+)'", text):
+        return f"{word.group(1)}: has several values; run.py -m runs one job for each, and name=[a,b] is one list."
+    if GROUP_NOT_WORD in text:
+        return next(filter(None, map(_no_option, sys.argv[1:])), text)
+    if key := re.search(r"is not in struct\s+full_key: (?:hydra.runtime.choices.)?(\S+)", text):
+        return f"{key.group(1)}: the setting is missing; leave it in, or give it a value."
+    if target := re.search(r"Error (locating|in call to) target '([^']+)'", text):
+        return _not_made(*target.groups(), text, error.__cause__)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " ".join(lines[:2]) or type(error).__name__
 
 
+def _not_made(step: str, target: str, text: str, cause: BaseException | None) -> str:
+    """Say why Hydra could not make what a `_target_` names."""
+    place = re.search(r"full_key: (\S+)", text)
+    # The attack holds what the group `surrogate` says.
+    name = place.group(1).replace("attack.surrogates", "surrogate") if place else ""
+    # Where an import failed, the first line only says so.
+    why = [type(cause).__name__, *str(cause).splitlines()][2 if step == "locating" else -1]
+    if step == "locating":
+        remedy = "name a class on the Python path, such as privattack.models.networks.LeNet"
+        return f"{name}._target_={target}: cannot be imported ({why}); {remedy}."
+    return f"{name}._target_={target}: does not take the settings under {name} ({why}); use those that it takes."
+
+
+def _no_option(word: str) -> str | None:
+    group, _, option = word.partition("=")
+    options = sorted(path.stem for path in (_conf() / group).glob("*.yaml"))
+    if not options or option in options:
+        return None
+    return f"{group}={option}: there is no such option; choose one of {', '.join(options)}."
+
+
+def _conf() -> Path:
+    return Path(sys.argv[0]).resolve().parent / "conf"
+
+
 def _unknown(key: str) -> str:
     given = next((word for word in sys.argv[1:] if word.split("=")[0].lstrip("+~") == key), key)
-    close = difflib.get_close_matches(key, _known(), n=1, cutoff=0.5)
+    known = _known()
+    if key in known:
+        return f"{given}: the options chosen have no such setting; --cfg job shows those that they have."
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]}? All" if close else "all"
     return f"{given}: there is no such setting; {hint} settings: python run.py --help."
+
+
+def _check_added(config: DictConfig, overrides: Sequence[str]) -> None:
+    """Refuse a `+setting` that nothing would read; what lies under a `_target_`, its class checks itself."""
+    for override in overrides:
+        path = override.lstrip("+").split("=")[0].split(".")
+        parents = [OmegaConf.select(config, ".".join(path[:end])) for end in range(1, len(path))]
+        if override.startswith("+") and not any(OmegaConf.is_dict(node) and "_target_" in node for node in parents):
+            raise UserError(_unknown(".".join(path)))
 
 
 def _known() -> list[str]:
@@ -122,8 +184,7 @@ def _known() -> list[str]:
     from hydra.core.global_hydra import GlobalHydra
 
     GlobalHydra.instance().clear()
-    conf = Path(sys.argv[0]).resolve().parent / "conf"
-    with initialize_config_dir(str(conf), version_base="1.3"):
+    with initialize_config_dir(str(_conf()), version_base="1.3"):
         config = OmegaConf.to_container(compose("config"), resolve=False)
 
     def names(node: Any, prefix: str) -> list[str]:
@@ -134,7 +195,16 @@ def _known() -> list[str]:
             found += [f"{prefix}{name}", *names(value, f"{prefix}{name}.")]
         return found
 
-    return [*names(config, ""), *(path.name for path in conf.iterdir() if path.is_dir())]
+    return [*names(config, ""), *(path.name for path in _conf().iterdir() if path.is_dir())]
+
+
+def _remove_unfinished(folder: Path) -> None:
+    if not (folder / "result.json").exists():
+        logging.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+    if folder.parent.parent == Path("outputs").resolve():
+        with suppress(OSError):  # it holds another run
+            folder.parent.rmdir()
 
 
 def _remove_empty_sweep() -> None:

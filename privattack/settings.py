@@ -9,40 +9,62 @@ from privattack.errors import UserError
 Rule = tuple[Callable[[Any], bool], str]
 
 
-def _whole(low: int, *, optional: bool = False) -> Rule:
+def _whole(low: int, *, most: float = math.inf, optional: bool = False) -> Rule:
     def fits(value: Any) -> bool:
-        return (optional and value is None) or (type(value) is int and value >= low)
+        return (optional and value is None) or (type(value) is int and low <= value <= most)
 
-    return fits, f"a whole number from {low} up" + (", or null" if optional else "")
+    upper = f"to {most}" if math.isfinite(most) else "up"
+    return fits, f"a whole number from {low} {upper}" + (", or null" if optional else "")
 
 
 def _number(above: float, most: float = math.inf) -> Rule:
     def fits(value: Any) -> bool:
         return type(value) in (int, float) and above < value <= most and math.isfinite(value)
 
-    return fits, f"a number above {above:g}" + (f", up to {most:g}" if math.isfinite(most) else "")
+    return fits, f"a finite number above {above:g}" + (f", up to {most:g}" if math.isfinite(most) else "")
 
 
 def _switch() -> Rule:
     return lambda value: type(value) is bool, "true or false"
 
 
+def _path(*, optional: bool = False) -> Rule:
+    def fits(value: Any) -> bool:
+        return (optional and value is None) or (isinstance(value, str) and value != "")
+
+    return fits, "a path" + (", or null" if optional else "")
+
+
+def _class() -> Rule:
+    return lambda value: isinstance(value, Mapping), "a _target_, the name of a class, and its settings"
+
+
+LARGEST_SEED = 2**63 - 1  # what every random generator takes
+
 RULES: dict[str, Rule] = {
-    "seed": _whole(0),
+    "seed": _whole(0, most=LARGEST_SEED),
     "budget": _whole(1),
     "repetitions": _whole(1),
+    "store": _path(),
     "verbose": _switch(),
+    "data": _class(),
+    "data.root": _path(),
     "data.download": _switch(),
     "data.verify": _switch(),
     "nonmembers.as_stored": _switch(),
-    "target.seed": _whole(0),
+    "target.network": _class(),
+    "target.seed": _whole(0, most=LARGEST_SEED),
     "target.epochs": _whole(1),
-    "target.lr": _number(0),
-    "target.gamma": _number(0, 1),
+    "target.lr": _number(0.0),
+    "target.gamma": _number(0.0, 1.0),
     "target.batch_size": _whole(1),
     "target.train_size": _whole(1, optional=True),
+    "target.checkpoint": _path(optional=True),
+    "attack": _class(),
+    "defence": _class(),
+    "surrogate.network": _class(),
     "surrogate.epochs": _whole(1),
-    "surrogate.lr": _number(0),
+    "surrogate.lr": _number(0.0),
     "surrogate.batch_size": _whole(1),
     "trainer.progress": _switch(),
 }

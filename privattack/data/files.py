@@ -87,8 +87,8 @@ def obtain(files: Sequence[SourceFile], *, root: str, download: bool, verify: bo
             what = "cannot be read" if there else "is missing and cannot be put there"
             raise UserError(
                 f"{file.path} under data.root={folder} {what} ({error}): set data.root to a folder that you "
-                f"can read and write, or get {source} and unpack it to {folder / file.path}, or go on without "
-                f"it: {instead}"
+                f"can read and write, or get {source} and unpack it to {folder / file.path}, "
+                f"or go on without it: {instead}"
             ) from error
         versions.append(version)
     return versions

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from privattack.defences.base import Defence, Reveals
+from privattack.errors import UserError
 
 
 class Flatten(Defence):
@@ -34,6 +35,12 @@ class Flatten(Defence):
         fresh: bool = False,
         key: int = 0,
     ) -> None:
+        if not 0 <= low <= high:
+            raise UserError(f"defence.low={low}, defence.high={high}: need numbers with 0 <= low <= high.")
+        if not margin > 0:
+            raise UserError(f"defence.margin={margin}: needs a number above 0, so that the label stays.")
+        if not 0 <= key < 2**64:
+            raise UserError(f"defence.key={key}: needs a whole number from 0 to {2**64 - 1}.")
         self.low = low
         self.high = high
         self.margin = margin

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from privattack.defences.base import Defence, Reveals
+from privattack.errors import UserError
 
 
 class LabelOnly(Defence):
@@ -17,6 +18,8 @@ class LabelOnly(Defence):
     reveals = Reveals.LABEL
 
     def __init__(self, *, tiny: float = 1e-7) -> None:
+        if not tiny > 0:
+            raise UserError(f"defence.tiny={tiny}: needs a number above 0, or an answer's logarithm is infinite.")
         self.tiny = tiny
 
     def respond(

@@ -58,6 +58,7 @@ def stack(networks: Sequence[nn.Module]) -> Stacked | SideBySide:
     """
     perceptrons = all(
         isinstance(network, nn.Sequential)
+        and type(network).forward is nn.Sequential.forward
         and all(
             isinstance(layer, nn.Flatten | nn.ReLU) or (isinstance(layer, nn.Linear) and layer.bias is not None)
             for layer in network

@@ -33,7 +33,7 @@ from privattack.errors import UserError
 
 log = logging.getLogger(__name__)
 
-UNREADABLE = (OSError, EOFError, ValueError, KeyError, RuntimeError, pickle.UnpicklingError, SafetensorError)
+UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, pickle.UnpicklingError, SafetensorError)
 
 
 @dataclass(frozen=True)

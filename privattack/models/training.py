@@ -80,6 +80,8 @@ def make_trainer(
     # Curves have a point per epoch here, so the interval between steps means nothing.
     warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than")
     warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
+    # Weights that are not finite are an error of ours, in a sentence.
+    warnings.filterwarnings("ignore", message="Encountered `nan` values")
     bars: list[Callback] = [OneBar(description)] if progress else []
     return lightning.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",

@@ -3,6 +3,7 @@ import hashlib
 import os
 import socket
 import threading
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -15,15 +16,11 @@ from privattack.data import files
 from privattack.data.files import SourceFile, obtain
 from privattack.errors import UserError
 
-LABELS = SourceFile(
-    "X/raw/x-labels-idx1-ubyte", "X/raw/x-labels-idx1-ubyte.gz", ("https://a.invalid/x.gz",), "0" * 32
-)
+LABELS = SourceFile("X/raw/x-labels-idx1-ubyte", "X/raw/x-labels-idx1-ubyte.gz", ("https://a.invalid/x.gz",), "0" * 32)
 
 
 def ask(file: SourceFile, root: Path, *, download: bool = False, verify: bool = True) -> Path:
-    (version,) = obtain(
-        [file], root=str(root), download=download, verify=verify, instead="data=digits needs no files"
-    )
+    (version,) = obtain([file], root=str(root), download=download, verify=verify, instead="data=digits needs no files")
     return version.path
 
 
@@ -48,6 +45,7 @@ def network(monkeypatch):
         answer = answers.get(url, URLError("Name or service not known"))
         if isinstance(answer, Exception):
             raise answer
+        time.sleep(0.02)  # so that jobs without a lock would meet
         Path(root, filename).write_bytes(answer)
 
     monkeypatch.setattr(files, "download_url", download_url)
@@ -152,9 +150,7 @@ def test_an_interrupted_download_leaves_nothing_that_could_be_taken_for_the_file
 def test_jobs_that_start_together_download_once(tmp_path, write_idx, network):
     write_idx(tmp_path / "source.gz", np.arange(10))
     network[0][LABELS.urls[0]] = (tmp_path / "source.gz").read_bytes()
-    jobs = [
-        threading.Thread(target=ask, args=(LABELS, tmp_path), kwargs={"download": True}) for _ in range(6)
-    ]
+    jobs = [threading.Thread(target=ask, args=(LABELS, tmp_path), kwargs={"download": True}) for _ in range(6)]
     for job in jobs:
         job.start()
     for job in jobs:
@@ -199,9 +195,24 @@ def test_root_that_cannot_be_written_is_named(tmp_path, network):
     assert "set data.root to a folder that you can read and write" in sentence
 
 
-def test_write_protected_root_is_named(tmp_path, monkeypatch):
-    def refuse(self: object) -> None:
-        raise PermissionError(13, "Permission denied")
+def test_write_protected_root_is_named_and_stays_as_it_is(tmp_path, network):
+    root = tmp_path / "protected"
+    root.mkdir(mode=0o555)
+    sentence = complaint(LABELS, root, download=True)
+    assert "is missing and cannot be put there" in sentence
+    assert "set data.root to a folder that you can read and write" in sentence
+    assert os.listdir(root) == []
+    assert network[1] == []
 
-    monkeypatch.setattr(files.FileLock, "__enter__", refuse)
-    assert "Permission denied" in complaint(LABELS, tmp_path, download=True)
+
+def test_write_protected_root_serves_the_files_that_are_there(tmp_path, write_idx):
+    content = write_idx(tmp_path / LABELS.path, np.arange(10))
+    folders = (tmp_path / "X/raw", tmp_path / "X", tmp_path)
+    for folder in folders:
+        folder.chmod(0o555)
+    try:
+        assert ask(LABELS, tmp_path, download=True).read_bytes() == content
+        assert os.listdir(tmp_path) == ["X"]
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)

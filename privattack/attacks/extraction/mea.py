@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 
 from privattack.attacks.extraction.base import Extraction, ExtractionAttack
-from privattack.attacks.knowledge import Knowledge
+from privattack.attacks.knowledge import Knowledge, chosen
 from privattack.data.images import LabelledImages
 from privattack.defences.base import Reveals
 from privattack.models.surrogate import Lesson, SurrogateTrainer, cross_entropy, kl_divergence, squared_error
@@ -34,7 +34,7 @@ class ModelExtraction(ExtractionAttack):
         attackers: Sequence[str] = ("published", "adaptive", "no_query"),
     ) -> None:
         self.surrogates = surrogates
-        self.attackers = [Knowledge(attacker) for attacker in attackers]
+        self.attackers = chosen(attackers, [Knowledge.PUBLISHED, Knowledge.ADAPTIVE, Knowledge.NO_QUERY])
 
     def run(self, services: Sequence[Service], pool: LabelledImages, *, seeds: Sequence[int]) -> Extraction:
         """Run the attack; see the base class.
@@ -57,6 +57,6 @@ class ModelExtraction(ExtractionAttack):
             Knowledge.ADAPTIVE: Lesson("adaptive", answers, adaptive_loss),
             Knowledge.NO_QUERY: Lesson("no_query", own_labels.to(answers.dtype).log(), cross_entropy),
         }
-        chosen = [lessons[attacker] for attacker in self.attackers]
-        trained = self.surrogates.train(pixels, queries, chosen, seeds=seeds)
+        taught = [lessons[attacker] for attacker in self.attackers]
+        trained = self.surrogates.train(pixels, queries, taught, seeds=seeds)
         return Extraction([(attacker.value, attacker) for attacker in self.attackers], trained)

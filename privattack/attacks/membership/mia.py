@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int64
 from sklearn.linear_model import LogisticRegression
 
 from privattack import metrics
-from privattack.attacks.knowledge import Knowledge
+from privattack.attacks.knowledge import Knowledge, chosen
 from privattack.attacks.membership.base import Candidates, Inference, MembershipAttack
 from privattack.data.images import LabelledImages
 from privattack.defences.base import Reveals
@@ -29,7 +29,7 @@ class MembershipInference(MembershipAttack):
     """
 
     def __init__(self, *, attackers: Sequence[str] = ("published", "adaptive")) -> None:
-        self.attackers = [Knowledge(attacker) for attacker in attackers]
+        self.attackers = chosen(attackers, [Knowledge.PUBLISHED, Knowledge.ADAPTIVE])
 
     def run(self, service: Service, candidates: Candidates, *, seed: int) -> list[Inference]:
         """Run the attack; see the base class."""

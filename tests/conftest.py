@@ -1,0 +1,43 @@
+"""What tests of many rooms need: small images that can be learnt, and a target without a network."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from hypothesis import settings
+from torch import Tensor
+
+from privattack.data.images import LabelledImages
+
+# Deadlines are times, and a loaded machine is slow.
+settings.register_profile("privattack", deadline=None, max_examples=50)
+settings.load_profile("privattack")
+torch.set_num_threads(1)
+
+MakeImages = Callable[..., LabelledImages]
+PlantedTarget = Callable[[Tensor], Tensor]
+
+
+@pytest.fixture(scope="session")
+def make_images() -> MakeImages:
+    """Return a function that makes n images: noise, and two bright rows at a height that tells the class."""
+
+    def make(n: int, *, classes: int = 10, seed: int = 0) -> LabelledImages:
+        random = torch.Generator().manual_seed(seed)
+        images = torch.randint(0, 60, (n, 28, 28), generator=random)
+        labels = torch.randint(0, classes, (n,), generator=random)
+        for image, label in zip(images, labels.tolist(), strict=True):
+            image[2 * label + 4 : 2 * label + 6] += 150
+        return LabelledImages(images.to(torch.uint8), labels)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def planted_target() -> PlantedTarget:
+    """Return a target of 10 classes that reads its logits from an image's corner: the first row's first pixels."""
+
+    def answer(pixels: Tensor) -> Tensor:
+        return (20 * pixels[:, 0, 0, :10]).log_softmax(dim=1)
+
+    return answer

@@ -1,0 +1,103 @@
+"""What users rely on in every defence that conf/ offers."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from hypothesis import example, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from torch import Tensor
+
+from privattack.defences.base import Defence, Reveals
+
+CONF = Path(__file__).parents[2] / "conf"
+OPTIONS = sorted(path.stem for path in (CONF / "defence").glob("*.yaml"))
+SEVERAL_LOGITS = st.sampled_from([0.0, 1.0, -1.0, 1e-6, 30.0, -200.0, float("-inf")])
+
+
+def make(option: str) -> Defence:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return instantiate(compose("config", overrides=[f"defence={option}"]).defence)
+
+
+@st.composite
+def log_probabilities(draw: st.DrawFn) -> Tensor:
+    """Batches of 1 to 6 rows and 2 to 30 classes, with ties, near ties, certainties and impossible classes."""
+    shape = (draw(st.integers(1, 6)), draw(st.integers(2, 30)))
+    logits = torch.from_numpy(draw(arrays("float64", shape, elements=SEVERAL_LOGITS)))
+    possible = torch.arange(shape[0]) % shape[1]
+    logits[range(shape[0]), possible] = logits[range(shape[0]), possible].clamp(min=-300.0)
+    return logits.log_softmax(dim=1).to(torch.float32)
+
+
+def some_pixels(n: int, seed: int = 0) -> Tensor:
+    return torch.randint(0, 256, (n, 1, 28, 28), generator=torch.Generator().manual_seed(seed)) / 255
+
+
+@pytest.fixture(scope="module", params=OPTIONS)
+def defence(request):
+    return make(request.param)
+
+
+def test_there_are_defences():
+    assert {"none", "label_only", "flatten"} <= set(OPTIONS)
+
+
+def test_it_says_what_it_reveals(defence):
+    assert isinstance(defence, Defence)
+    assert isinstance(defence.reveals, Reveals)
+
+
+@given(said=log_probabilities())
+@example(said=torch.zeros(3, 10).log_softmax(dim=1))
+def test_it_keeps_the_winner_of_every_row_ties_included(defence, said):
+    answer = defence(said, some_pixels(len(said)))
+    assert torch.equal(answer.argmax(dim=1), said.argmax(dim=1))
+
+
+@given(said=log_probabilities())
+def test_it_answers_with_a_proper_distribution(defence, said):
+    answer = defence(said, some_pixels(len(said)))
+    assert answer.shape == said.shape
+    assert answer.dtype == said.dtype
+    assert not answer.isnan().any()
+    torch.testing.assert_close(answer.exp().sum(dim=1), torch.ones(len(said)), rtol=0, atol=1e-5)
+
+
+@given(said=log_probabilities())
+def test_an_answer_does_not_depend_on_the_other_images_of_its_batch(defence, said):
+    pixels = some_pixels(len(said))
+    together = defence(said, pixels)
+    alone = [defence(said[[row]], pixels[[row]]) for row in range(len(said))]
+    assert torch.equal(torch.cat(alone), together)
+    assert torch.equal(defence(said.flip(0), pixels.flip(0)).flip(0), together)
+
+
+@given(said=log_probabilities())
+def test_the_same_image_gets_the_same_answer(defence, said):
+    pixels = some_pixels(len(said))
+    assert torch.equal(defence(said, pixels), defence(said, pixels))
+
+
+def test_it_changes_neither_the_targets_answer_nor_the_image(defence):
+    said, pixels = torch.randn(4, 10).log_softmax(dim=1), some_pixels(4)
+    kept = said.clone(), pixels.clone()
+    defence(said, pixels)
+    assert torch.equal(said, kept[0])
+    assert torch.equal(pixels, kept[1])
+
+
+def test_it_answers_an_empty_batch(defence):
+    assert defence(torch.empty(0, 10), some_pixels(0)).shape == (0, 10)
+
+
+def test_a_label_is_all_that_a_defence_that_reveals_labels_gives_away(defence):
+    """Two targets that agree on the winner look alike; otherwise `reveals` would promise too much."""
+    if defence.reveals is not Reveals.LABEL:
+        pytest.skip("reveals scores")
+    said, pixels = torch.randn(50, 10).log_softmax(dim=1), some_pixels(50)
+    winners_alone = torch.nn.functional.one_hot(said.argmax(dim=1), 10).to(torch.float32).log_softmax(dim=1)
+    assert torch.equal(defence(said, pixels), defence(winners_alone, pixels))

@@ -1,0 +1,45 @@
+import pytest
+import torch
+from torch import nn
+
+from privattack.models.networks import MLP, ConvNet, LeNet
+
+
+@pytest.mark.parametrize(
+    ("network", "weights"),
+    [(LeNet, 61_706), (ConvNet, 1_199_882), (MLP, 784 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10)],
+)
+def test_a_network_has_as_many_weights_as_the_study_says(network, weights):
+    assert sum(weight.numel() for weight in network(classes=10).parameters()) == weights
+
+
+@pytest.mark.parametrize("network", [LeNet, ConvNet, MLP])
+@pytest.mark.parametrize("classes", [2, 10, 26])
+def test_a_network_answers_every_image_with_a_logit_per_class(network, classes):
+    logits = network(classes=classes)(torch.randn(3, 1, 28, 28))
+    assert logits.shape == (3, classes)
+    assert (logits.exp().sum(dim=1) - 1).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("network", [LeNet, ConvNet, MLP])
+def test_every_weight_takes_part(network):
+    built = network(classes=10)
+    built(torch.randn(64, 1, 28, 28)).square().sum().backward()
+    assert all(weight.grad.abs().sum() > 0 for weight in built.parameters())
+
+
+def test_lenet_pools_after_relu_as_well_as_before():
+    lenet = LeNet(classes=10)
+    plain = nn.Sequential(
+        lenet.conv1, nn.ReLU(), nn.MaxPool2d(2), lenet.conv2, nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        lenet.linear1, nn.ReLU(), lenet.linear2, nn.ReLU(), lenet.linear3,
+    )  # fmt: skip
+    images = torch.randn(8, 1, 28, 28)
+    torch.testing.assert_close(lenet(images), plain(images))
+
+
+def test_convnet_drops_out_in_training_only():
+    convnet, images = ConvNet(classes=10), torch.randn(4, 1, 28, 28)
+    assert not torch.equal(convnet(images), convnet(images))
+    convnet.eval()
+    assert torch.equal(convnet(images), convnet(images))
