@@ -45,10 +45,16 @@ def run_name(choices: Mapping[str, Any], overrides: Sequence[str], budget: objec
     return name
 
 
+def if_emnist(root: str, text: str) -> str:
+    """Return `text` where EMNIST's digits lie under `root`, else nothing."""
+    return text if (Path(root) / "EMNIST/raw/emnist-digits-test-images-idx3-ubyte").exists() else ""
+
+
 def main(job: Callable[[], None]) -> None:
     """Run Hydra's `job` and exit: 0 well, 1 a job failed, 2 the command line is wrong, 130 interrupted."""
     OmegaConf.register_new_resolver("run_name", run_name, replace=True)
     OmegaConf.register_new_resolver("process", os.getpid, replace=True)
+    OmegaConf.register_new_resolver("if_emnist", if_emnist, replace=True)
     failures.clear()
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         job()
@@ -88,11 +94,12 @@ def run_job(config: DictConfig) -> None:
         # Here and not above: importing PyTorch takes seconds.
         from privattack.experiment import run
 
-        run(config, dict(hydra.runtime.choices), folder)
+        choices = {group: option for group, option in hydra.runtime.choices.items() if option is not None}
+        run(config, choices, folder)
     # Lightning turns an interrupted training into SystemExit.
     except (KeyboardInterrupt, SystemExit) as interrupt:
         print(
-            "\nInterrupted. The store is sound; the same command goes on from the last finished epoch.",
+            "\nInterrupted. The store is sound; the same command goes on from the last epoch.",
             file=sys.stderr,
         )
         _remove_unfinished(folder)
@@ -129,7 +136,7 @@ def _sentence(error: BaseException) -> str:
     if key := re.search(r"is not in struct\s+full_key: (?:hydra.runtime.choices.)?(\S+)", text):
         return f"{key.group(1)}: the setting is missing; leave it in, or give it a value."
     if target := re.search(r"Error (locating|in call to) target '([^']+)'", text):
-        return _not_made(*target.groups(), text, error.__cause__)
+        return _not_made(target.group(1), target.group(2), text, error.__cause__)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " ".join(lines[:2]) or type(error).__name__
 
@@ -140,7 +147,7 @@ def _not_made(step: str, target: str, text: str, cause: BaseException | None) ->
     # The attack holds what the group `surrogate` says.
     name = place.group(1).replace("attack.surrogates", "surrogate") if place else ""
     # Where an import failed, the first line only says so.
-    why = [type(cause).__name__, *str(cause).splitlines()][2 if step == "locating" else -1]
+    why = [type(cause).__name__, *str(cause).splitlines()][: 3 if step == "locating" else 2][-1]
     if step == "locating":
         remedy = "name a class on the Python path, such as privattack.models.networks.LeNet"
         return f"{name}._target_={target}: cannot be imported ({why}); {remedy}."

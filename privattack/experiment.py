@@ -24,7 +24,7 @@ from privattack.judges import Verdict, judge_defence, judge_extraction, judge_me
 from privattack.metrics import proportion
 from privattack.models.store import ModelStore
 from privattack.models.trained_target import Recipe, TrainedTarget, obtain_target
-from privattack.models.training import device_of
+from privattack.models.training import device_of, keep_quiet
 from privattack.randomness import derive
 from privattack.report.console import table
 from privattack.report.files import SCHEMA, write_arrays, write_result, write_table
@@ -59,6 +59,8 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> dict[str, 
         UserError: a setting, or a file of the user's, cannot work.
     """
     started = time.perf_counter()
+    if not config.verbose:
+        keep_quiet()
     device = device_of(config.trainer.accelerator)
 
     data: DataSet = instantiate(config.data)
@@ -81,8 +83,9 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> dict[str, 
         {"members": split.members.numpy(), "held_out": split.held_out.numpy(), **outcome.split},
     )
     write_table(folder / "training.csv", ("model", "epoch", "metric", "value"), _training(target, outcome))
-    if any(verdict.curves for verdict in outcome.verdicts):
-        write_table(folder / "roc.csv", ("attacker", "fpr", "tpr"), _roc(outcome))
+    for name in outcome.verdicts[0].curves:
+        columns, rows = _curves(outcome, name)
+        write_table(folder / f"{name}.csv", columns, rows)
     write_events(logger, result, outcome.curves)
     write_result(folder, result)
     print(table(result, folder))
@@ -115,8 +118,8 @@ def _target(
     settings = config.target
     recipe = Recipe(
         network=OmegaConf.to_container(settings.network, resolve=True),  # type: ignore[arg-type]
-        lr=settings.lr,
-        gamma=settings.gamma,
+        lr=float(settings.lr),
+        gamma=float(settings.gamma),
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         seed=settings.seed,
@@ -188,7 +191,7 @@ def _result(
         for verdict in outcome.verdicts
     ]
     query_seconds = sum(service.seconds for service in outcome.services)
-    return {
+    result = {
         "schema": SCHEMA,
         "run": {
             "attack": choices["attack"],
@@ -214,7 +217,7 @@ def _result(
             **{name: figure.to_json() for name, figure in cost.items()},
         },
         "attackers": attackers,
-        "findings": findings(attackers),
+        "findings": [],
         "timings": {
             "target_seconds": target.seconds,
             "query_seconds": query_seconds,
@@ -227,6 +230,8 @@ def _result(
             "torch": torch.__version__,
         },
     }
+    result["findings"] = findings([result])
+    return result
 
 
 def _training(target: TrainedTarget, outcome: Outcome) -> list[tuple[str, int, str, float]]:
@@ -239,9 +244,11 @@ def _training(target: TrainedTarget, outcome: Outcome) -> list[tuple[str, int, s
     ]
 
 
-def _roc(outcome: Outcome) -> list[tuple[str, float, float]]:
-    return [
-        (verdict.name, fpr, tpr)
+def _curves(outcome: Outcome, name: str) -> tuple[list[str], list[tuple[str | float | int, ...]]]:
+    columns = list(outcome.verdicts[0].curves[name])
+    rows = [
+        (verdict.name, *row)
         for verdict in outcome.verdicts
-        for fpr, tpr in zip(verdict.curves["fpr"], verdict.curves["tpr"], strict=True)
+        for row in zip(*verdict.curves[name].values(), strict=True)
     ]
+    return ["attacker", *columns], rows

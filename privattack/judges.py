@@ -25,13 +25,13 @@ class Verdict:
 
     Attributes:
         metrics: by name, in the order in which they are shown.
-        curves: columns of numbers by name, for plots.
+        curves: what plots are made from: columns of numbers, by table.
     """
 
     name: str
     knowledge: Knowledge
     metrics: dict[str, Measurement]
-    curves: dict[str, list[float]] = field(default_factory=dict)
+    curves: dict[str, dict[str, list[float]]] = field(default_factory=dict)
 
 
 def judge_extraction(
@@ -90,21 +90,22 @@ def judge_membership(
     for attacker in zip(*inferences, strict=True):
         repetitions = []
         for inference, membership in zip(attacker, memberships, strict=True):
-            scores, decisions = inference.scores, inference.decisions
+            scored, decisions = inference.scores, inference.decisions
             repetitions.append(
                 {
                     "accuracy": metrics.attack_accuracy(decisions, membership),
                     "balanced_accuracy": metrics.balanced_accuracy(decisions, membership),
-                    "auc": metrics.auc(scores, membership),
+                    "auc": metrics.auc(scored, membership),
                     **{
-                        f"tpr_at_fpr_{rate:g}": metrics.tpr_at_fpr(scores, membership, rate)
+                        f"tpr_at_fpr_{rate:g}": metrics.tpr_at_fpr(scored, membership, rate)
                         for rate in FALSE_POSITIVE_RATES
                     },
                     **{f"ppv_at_prior_{p:g}": metrics.ppv(decisions, membership, p) for p in PRIORS},
                 }
             )
         first = attacker[0]
-        curves = _mean_roc([inference.scores for inference in attacker], memberships)
+        scores = [inference.scores for inference in attacker]
+        curves = {"roc": _mean_roc(scores, memberships), "histograms": _histogram(scores, memberships)}
         verdicts.append(Verdict(first.name, first.knowledge, _combine(repetitions), curves))
     return verdicts
 
@@ -153,3 +154,20 @@ def _mean_roc(
         # The curve is a staircase of achievable points: between two of them the attacker has the lower one.
         rates.append(tpr[np.searchsorted(fpr, grid, side="right") - 1])
     return {"fpr": grid.tolist(), "tpr": np.mean(rates, axis=0).tolist()}
+
+
+def _histogram(
+    scores: Sequence[Float[np.ndarray, " u"]], memberships: Sequence[Bool[np.ndarray, " u"]]
+) -> dict[str, list[float]]:
+    """Count members and non-members of all repetitions in 50 bins of their score."""
+    every, membership = np.concatenate(scores), np.concatenate(memberships)
+    # A few scores far out would leave all others in one bin: they are counted in the outermost ones.
+    low, high = np.quantile(every, [0.001, 0.999])
+    edges = np.linspace(low, high if high > low else low + 1.0, 51)
+    clipped = every.clip(edges[0], edges[-1])
+    return {
+        "low": edges[:-1].tolist(),
+        "high": edges[1:].tolist(),
+        "members": np.histogram(clipped[membership], edges)[0].tolist(),
+        "nonmembers": np.histogram(clipped[~membership], edges)[0].tolist(),
+    }

@@ -9,11 +9,13 @@ from privattack.errors import UserError
 Rule = tuple[Callable[[Any], bool], str]
 
 
-def _whole(low: int, *, most: float = math.inf, optional: bool = False) -> Rule:
+def _whole(low: int, *, most: int | None = None, optional: bool = False) -> Rule:
     def fits(value: Any) -> bool:
-        return (optional and value is None) or (type(value) is int and low <= value <= most)
+        if value is None:
+            return optional
+        return type(value) is int and low <= value and (most is None or value <= most)
 
-    upper = f"to {most}" if math.isfinite(most) else "up"
+    upper = "up" if most is None else f"to {most}"
     return fits, f"a whole number from {low} {upper}" + (", or null" if optional else "")
 
 

@@ -14,8 +14,17 @@ settings.register_profile("privattack", deadline=None, max_examples=50)
 settings.load_profile("privattack")
 torch.set_num_threads(1)
 
+# What `keep_quiet` keeps from users; pytest sets the filters anew for each test.
+EXPECTED_WARNINGS = ("Checkpoint directory .* exists and is not empty", ".*LeafSpec.* is deprecated")
+
 MakeImages = Callable[..., LabelledImages]
 PlantedTarget = Callable[[Tensor], Tensor]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep expected warnings out of the summary, so that others are seen."""
+    for message in EXPECTED_WARNINGS:
+        config.addinivalue_line("filterwarnings", f"ignore:{message}")
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
-from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 ROOT = Path(__file__).parents[1]
-GROUPS = ("attack", "data", "defence", "experiment", "nonmembers", "surrogate", "target", "trainer")
+GROUPS = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name != "hydra")
 # Enough epochs that a signal finds the training going on, few enough images that they pass quickly.
 SETTINGS = ("data=digits", "target.epochs=40", "target.train_size=256", "surrogate.epochs=1", "trainer=cpu")
 
@@ -86,26 +85,37 @@ def test_two_processes_at_once_train_one_target(uninterrupted):
     assert len(list(store.glob("*/weights.safetensors"))) == 1
 
 
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
-def test_a_stopped_training_goes_on_from_its_last_epoch_to_the_same_result(tmp_path, uninterrupted, sign):
-    process = start(tmp_path)
-    kept = until_an_epoch_is_kept(tmp_path / "outputs/store", process)
-    process.send_signal(sign)
-    said, _ = process.communicate(timeout=60)
-    assert kept.exists()
-    assert not (tmp_path / "run/result.json").exists()
-    if sign == signal.SIGINT:
-        assert process.returncode == 130
-        assert "Interrupted." in said
-        assert "Traceback" not in said
-        assert not (tmp_path / "run").exists()
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> dict[signal.Signals, tuple[Path, int, str]]:
+    """Return, by signal, the folder of a run stopped in its training, its exit status and what it said."""
+    folders = {sign: tmp_path_factory.mktemp(sign.name) for sign in (signal.SIGKILL, signal.SIGINT)}
+    processes = {sign: start(folder) for sign, folder in folders.items()}
+    for sign, process in processes.items():
+        until_an_epoch_is_kept(folders[sign] / "outputs/store", process)
+        process.send_signal(sign)
+    said = {sign: process.communicate(timeout=60)[0] for sign, process in processes.items()}
+    return {sign: (folders[sign], process.returncode, said[sign]) for sign, process in processes.items()}
 
-    ended(start(tmp_path))
-    assert result(tmp_path / "run") == result(uninterrupted[0])
-    events = EventAccumulator(str(tmp_path / "run")).Reload()
-    if sign == signal.SIGINT:  # the killed run's events lie in the same folder
-        assert len(events.Scalars("target/loss")) < 40
-    (stored,) = (tmp_path / "outputs/store").glob("*/weights.safetensors")
+
+def test_an_interrupted_run_says_so_and_leaves_the_store_alone(stopped):
+    folder, status, said = stopped[signal.SIGINT]
+    assert status == 130
+    assert said.strip().endswith("Interrupted. The store is sound; the same command goes on from the last epoch.")
+    assert "Traceback" not in said
+    assert not (folder / "run").exists()
+
+
+def test_a_stopped_training_goes_on_from_its_last_epoch_to_the_same_result(stopped, uninterrupted):
+    folders = [folder for folder, _, _ in stopped.values()]
+    assert all(len(list(folder.glob("outputs/store/*/training.ckpt"))) == 1 for folder in folders)
+    assert not any((folder / "run/result.json").exists() for folder in folders)
+    for process in [start(folder, "hydra.run.dir=again") for folder in folders]:
+        ended(process)
     (expected,) = (uninterrupted[0].parents[1] / "store").glob("*/weights.safetensors")
-    assert all((load_file(stored)[name] == tensor).all() for name, tensor in load_file(expected).items())
-    assert not kept.exists()
+    for folder in folders:
+        assert result(folder / "again") == result(uninterrupted[0])
+        trained_again = EventAccumulator(str(folder / "again")).Reload().Scalars("target/loss")
+        assert 0 < len(trained_again) < 40
+        (weights,) = folder.glob("outputs/store/*/weights.safetensors")
+        assert weights.read_bytes() == expected.read_bytes()
+        assert not list(folder.glob("outputs/store/*/training.ckpt"))

@@ -22,7 +22,6 @@ from privattack.models.networks import ConvNet
 from privattack.models.target import Target
 from privattack.service import BudgetExceeded, Service, digests
 
-
 # A class or a module of Python's belongs to everybody, so nobody keeps a network there.
 SHARED = type | types.ModuleType | str | bytes | int | float | None
 

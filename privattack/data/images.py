@@ -15,7 +15,7 @@ def normalise(pixels: Float[Tensor, "*batch 1 28 28"]) -> Float[Tensor, "*batch 
     return (pixels - MEAN) / STANDARD_DEVIATION
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LabelledImages:
     """Grey 28x28 images and their classes, n of each."""
 
@@ -38,7 +38,7 @@ class LabelledImages:
         return self.images.unsqueeze(1).to(torch.float32).div_(255.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DataSet:
     """A data set with its two official parts.
 

@@ -81,7 +81,7 @@ class TargetDataModule(lightning.LightningDataModule):
 
     @staticmethod
     def _chunks(images: Tensor, labels: Tensor, order: Tensor, batch_size: int) -> Chunks:
-        return Chunks(lambda places: (images[places], labels[places]), order.to(labels.device), batch_size=batch_size)
+        return Chunks(lambda places: (images.index_select(0, places), labels[places]), order.to(labels.device), batch_size=batch_size)
 
 
 class QueryDataModule(lightning.LightningDataModule):
@@ -123,4 +123,7 @@ class QueryDataModule(lightning.LightningDataModule):
     def _gather(
         self, places: Int64[Tensor, "e b"]
     ) -> tuple[Float[Tensor, "e b 1 28 28"], Float[Tensor, "e b classes"]]:
-        return self.images[self.queries[self._rows, places]], self.answers[self._rows, places]
+        # index_select copies whole images, which plain indexing does number by number.
+        images = self.images.index_select(0, self.queries.gather(1, places).flatten())
+        answers = self.answers.flatten(0, 1).index_select(0, (places + self._rows * self.answers.shape[1]).flatten())
+        return images.unflatten(0, places.shape), answers.unflatten(0, places.shape)

@@ -186,6 +186,7 @@ def _enlarge(images: Float[Tensor, "n height width"]) -> UInt8[Tensor, "n 28 28"
     return resized.squeeze(1).round().clamp(0, 255).to(torch.uint8)
 
 
+@lru_cache(maxsize=4)
 def _data_set(name: str, classes: int, train: LabelledImages, test: LabelledImages) -> DataSet:
     return DataSet(name, classes, train, test, _checksum([train, test]))
 

@@ -37,8 +37,8 @@ class Flatten(Defence):
     ) -> None:
         if not 0 <= low <= high:
             raise UserError(f"defence.low={low}, defence.high={high}: need numbers with 0 <= low <= high.")
-        if not margin > 0:
-            raise UserError(f"defence.margin={margin}: needs a number above 0, so that the label stays.")
+        if not margin >= 1e-6:
+            raise UserError(f"defence.margin={margin}: needs a number from 1e-6 up, or rounding loses the label.")
         if not 0 <= key < 2**64:
             raise UserError(f"defence.key={key}: needs a whole number from 0 to {2**64 - 1}.")
         self.low = low

@@ -17,6 +17,7 @@ import json
 import logging
 import os
 import pickle
+import struct
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,7 +34,11 @@ from privattack.errors import UserError
 
 log = logging.getLogger(__name__)
 
-UNREADABLE = (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, pickle.UnpicklingError, SafetensorError)
+# All that torch.load, safetensors and json were seen to raise on damaged bytes.
+UNREADABLE = (
+    OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError, RuntimeError,
+    struct.error, pickle.UnpicklingError, SafetensorError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,8 @@ class SurrogateModule(lightning.LightningModule):
     """Trains surrogates side by side by Adam, each on its own data by its own loss.
 
     Adam works element by element and no surrogate's loss depends on another's weights, so each ends with
-    the weights that it would have got alone, up to float rounding.
+    the weights that it would have got alone, up to float rounding. (Dropout draws for all of them from one
+    stream: a network with dropout depends on how many are trained beside it.)
 
     Args:
         networks: one per surrogate, attacker by attacker: `lessons x repetitions`.
@@ -83,7 +84,7 @@ class SurrogateModule(lightning.LightningModule):
         return torch.optim.Adam(self.parameters(), lr=self.lr, fused=True)
 
     def training_step(self, batches: MiniBatches, _: int) -> None:
-        optimizer: Any = self.optimizers()
+        optimizer: Any = self.optimizers(use_pl_optimizer=False)
         repetitions = len(self.lessons[0].answers)
         for images, answers in batches:
             parts = zip(
@@ -200,9 +201,18 @@ class Surrogates:
 
     @torch.inference_mode()
     def predict(self, pixels: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "lessons repetitions n classes"]:
-        """Return log-probabilities of every surrogate for every image."""
+        """Return log-probabilities of every surrogate for every image.
+
+        Raises:
+            UserError: they are not finite.
+        """
         e = self._repetitions * len(self._module.lessons)
         # Every surrogate gets its own copy of a batch; large ones cost more in memory than they save.
         batches = normalise(pixels.to(self._device)).split(max(64, 4_096 // e))
         answers = [self._module(batch.unsqueeze(0).expand(e, -1, -1, -1, -1)) for batch in batches]
-        return torch.cat(answers, dim=1).cpu().unflatten(0, (-1, self._repetitions))
+        log_probabilities = torch.cat(answers, dim=1).cpu()
+        if not log_probabilities.isfinite().all():
+            raise UserError(
+                f"surrogate.lr={self._module.lr}: the surrogates' answers are not finite; use a smaller surrogate.lr."
+            )
+        return log_probabilities.unflatten(0, (-1, self._repetitions))

@@ -96,6 +96,12 @@ def obtain_target(
             "member_hits": model(part.pixels()).argmax(dim=1) == part.labels,
             "test_log_probabilities": model(data.test.pixels()),
         }
+        if not outputs["test_log_probabilities"].isfinite().all():
+            setting = f"lr={recipe.lr}" if recipe.checkpoint is None else f"checkpoint={recipe.checkpoint}"
+            raise UserError(
+                f"target.{setting}: the target answers with numbers that are not finite, so it cannot be attacked; "
+                "use a smaller target.lr, or weights that are finite."
+            )
         return StoredModel(network.state_dict(), outputs, history)
 
     def train(checkpoint: Path) -> StoredModel:
@@ -184,7 +190,7 @@ def load_checkpoint(network: nn.Module, path: Path) -> str:
     expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in state.items()}
     if expected != found:
-        name = min(name for name in {*expected, *found} if expected.get(name) != found.get(name))
+        name = min((name for name in {*expected, *found} if expected.get(name) != found.get(name)), key=str)
         raise UserError(
             f"{setting}: the weights are of another network than {type(network).__name__}: {name} is "
             f"{found.get(name, 'missing')} in the file and {expected.get(name, 'missing')} in the network; "

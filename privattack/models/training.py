@@ -28,6 +28,19 @@ def device_of(accelerator: str) -> torch.device:
     return torch.device("cuda" if available and accelerator != "cpu" else "cpu")
 
 
+def keep_quiet() -> None:
+    """Keep out what Lightning and PyTorch say about every training; warnings that matter stay."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for message in (
+        # The store puts its checkpoint where the last process left one, on purpose.
+        "Checkpoint directory .* exists and is not empty",
+        # Curves have a point per epoch here, so the interval between steps means nothing.
+        "The number of training batches .* is smaller than",
+        ".*LeafSpec.* is deprecated",
+    ):
+        warnings.filterwarnings("ignore", message=message)
+
+
 class OneBar(ProgressBar):
     """One bar for a whole training, not one per epoch; none where the output is no terminal."""
 
@@ -73,15 +86,7 @@ def make_trainer(
     logger: Logger | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> lightning.Trainer:
-    """Return a Trainer for one device that says nothing but its progress bar, and warnings that matter."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    # The store puts its checkpoint where the last process left one, on purpose.
-    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
-    # Curves have a point per epoch here, so the interval between steps means nothing.
-    warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than")
-    warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
-    # Weights that are not finite are an error of ours, in a sentence.
-    warnings.filterwarnings("ignore", message="Encountered `nan` values")
+    """Return a Trainer for one device, with one progress bar at most."""
     bars: list[Callback] = [OneBar(description)] if progress else []
     return lightning.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",

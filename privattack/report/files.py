@@ -15,7 +15,7 @@ SCHEMA = 1
 
 def write_result(folder: Path, result: dict[str, Any]) -> None:
     """Write `result.json`, whole or not at all."""
-    _write(folder / "result.json", json.dumps(result, indent=2).encode() + b"\n")
+    write_whole(folder / "result.json", json.dumps(result, indent=2).encode() + b"\n")
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -24,17 +24,18 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(rows)
-    _write(path, text.getvalue().encode())
+    write_whole(path, text.getvalue().encode())
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write named arrays as `.npz`, whole or not at all."""
     content = io.BytesIO()
     np.savez_compressed(content, allow_pickle=False, **arrays)
-    _write(path, content.getvalue())
+    write_whole(path, content.getvalue())
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.write_bytes(content)
     beside.replace(path)

@@ -80,6 +80,12 @@ def test_candidates_follow_from_the_seed(possible, seed):
         assert torch.equal(getattr(first, name), getattr(again, name))
 
 
+@pytest.mark.parametrize("name", ["members", "nonmembers", "known", "unknown"])
+def test_candidates_are_others_for_another_seed(name):
+    first, other = (split_candidates(500, 500, budget=200, seed=seed) for seed in (0, 1))
+    assert not torch.equal(getattr(first, name), getattr(other, name))
+
+
 def test_an_image_of_a_small_budget_is_one_of_a_larger_budget_too():
     small, large = (split_candidates(100, 100, budget=budget, seed=4) for budget in (20, 60))
     assert small.members.tolist() == large.members[:10].tolist()

@@ -3,6 +3,7 @@ import torch
 
 from privattack.defences.base import Reveals
 from privattack.defences.flatten import Flatten
+from privattack.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +18,7 @@ def said():
 
 def losers(answer: torch.Tensor) -> torch.Tensor:
     """Return the probabilities of all but the winner, the winner's place filled by the second."""
-    values, winners = answer.max(dim=1, keepdim=True)
+    winners = answer.argmax(dim=1, keepdim=True)
     second = answer.scatter(1, winners, 0.0).amax(dim=1, keepdim=True)
     return answer.scatter(1, winners, second)
 
@@ -70,3 +71,19 @@ def test_another_key_and_another_image_get_other_noise(pixels, said):
 
 def test_the_noise_tells_nothing_of_a_change_too_small_for_8_bits(pixels, said):
     assert torch.equal(Flatten()(said, pixels + 1e-4), Flatten()(said, pixels))
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"low": 0.2, "high": 0.1}, r"defence\.low=0\.2, defence\.high=0\.1: "),
+        ({"low": -0.1}, r"defence\.low=-0\.1"),
+        ({"margin": 0.0}, r"defence\.margin=0\.0: "),
+        ({"margin": float("nan")}, r"defence\.margin=nan: "),
+        ({"key": -1}, r"defence\.key=-1: "),
+        ({"key": 2**64}, r"defence\.key=18446744073709551616: "),
+    ],
+)
+def test_settings_that_cannot_work_are_named(settings, named):
+    with pytest.raises(UserError, match=named):
+        Flatten(**settings)

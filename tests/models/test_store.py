@@ -160,7 +160,7 @@ DAMAGE = {
     "one bit": flip_a_bit,
     "empty": lambda path: path.write_bytes(b""),
     "gone": Path.unlink,
-    "half a row": lambda path: path.write_text(path.read_text()[:-7]),
+    "half a row": lambda path: path.write_bytes(path.read_bytes()[:-7]),
     "words": lambda path: path.write_text("not this\n"),
 }
 

@@ -1,5 +1,3 @@
-import functools
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -83,7 +81,6 @@ def test_training_side_by_side_is_training_each_alone_in_plain_pytorch(build, pi
 
 
 def test_the_weights_are_those_of_plain_pytorch(pixels, queries, lessons):
-    """Outputs could agree by luck; the first layer's weights of one surrogate could not."""
     seen = []
 
     def build(*, classes):
@@ -92,7 +89,7 @@ def test_the_weights_are_those_of_plain_pytorch(pixels, queries, lessons):
 
     side_by_side = trainer(build).train(pixels, queries, lessons, seeds=SEEDS)
     start = seen[4][1].weight.detach().clone()
-    trained_alone(lambda *, classes: build(classes=classes), pixels, queries, lessons[1], 1)
+    trained_alone(build, pixels, queries, lessons[1], 1)
     stacked = side_by_side._module.network.layers[1].weight[4].T
     torch.testing.assert_close(stacked, seen[-1][1].weight, rtol=1e-3, atol=1e-5)
     assert (stacked - start).abs().max() > 1e-3
@@ -109,8 +106,8 @@ def test_a_surrogate_does_not_depend_on_those_trained_beside_it(build, pixels, q
 def test_every_lesson_of_a_repetition_starts_from_the_same_weights(pixels, queries, lessons):
     same = [Lesson(name, lessons[0].answers, squared_error) for name in ("one", "two")]
     one, two = trainer().train(pixels, queries, same, seeds=SEEDS).predict(pixels)
-    assert torch.equal(one, two)
-    assert not torch.equal(one[0], one[1])
+    torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-4)
+    assert (one[0] - one[1]).abs().max() > 0.01
 
 
 @pytest.mark.parametrize("build", [small_perceptron, ConvNet])
@@ -148,7 +145,7 @@ def test_the_last_losses_and_the_course_of_the_training_are_told(pixels, queries
 def test_a_surrogate_learns_what_it_is_taught(make_images):
     pool, other = make_images(300), make_images(200, seed=1)
     answers = F.one_hot(pool.labels, 10).to(torch.float32).unsqueeze(0).log()
-    learnt = trainer(functools.partial(MLP), epochs=10, batch_size=32).train(
+    learnt = trainer(MLP, epochs=10, batch_size=32).train(
         pool.pixels(), torch.arange(300).unsqueeze(0), [Lesson("labels", answers, cross_entropy)], seeds=[0]
     )
     right = learnt.predict(other.pixels())[0, 0].argmax(dim=1) == other.labels

@@ -1,3 +1,6 @@
+import logging
+import warnings
+
 import lightning
 import pytest
 import torch
@@ -5,7 +8,7 @@ from torch import nn
 
 from privattack.errors import UserError
 from privattack.models import training
-from privattack.models.training import device_of, make_trainer
+from privattack.models.training import device_of, keep_quiet, make_trainer
 
 CPU = torch.device("cpu")
 
@@ -22,6 +25,15 @@ class Line(lightning.LightningModule):
 
     def configure_optimizers(self):
         return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+@pytest.fixture(autouse=True)
+def level():
+    """Set Lightning's logging back to what it was."""
+    logger = logging.getLogger("lightning.pytorch")
+    before = logger.level
+    yield
+    logger.setLevel(before)
 
 
 @pytest.mark.parametrize("accelerator", ["cpu", "auto"])
@@ -49,6 +61,7 @@ def test_an_unknown_accelerator_is_named_with_those_there_are():
 
 def test_a_training_says_nothing_and_leaves_nothing_behind(tmp_path, monkeypatch, capfd, recwarn):
     monkeypatch.chdir(tmp_path)
+    keep_quiet()
     trainer = make_trainer(device=CPU, epochs=2, description="Training", progress=False)
     trainer.fit(Line(), torch.ones(4, 2, 1))
     printed = capfd.readouterr()
@@ -56,6 +69,12 @@ def test_a_training_says_nothing_and_leaves_nothing_behind(tmp_path, monkeypatch
     assert [str(warning.message) for warning in recwarn] == []
     assert list(tmp_path.iterdir()) == []
     assert trainer.current_epoch == 2
+
+
+def test_a_warning_that_matters_is_still_seen():
+    keep_quiet()
+    with pytest.warns(UserWarning, match="of the user's own"):
+        warnings.warn("something of the user's own", stacklevel=1)
 
 
 def test_one_bar_goes_once_through_all_epochs(monkeypatch):
@@ -83,6 +102,7 @@ def test_one_bar_goes_once_through_all_epochs(monkeypatch):
 
 
 def test_no_bar_is_drawn_where_the_output_is_no_terminal(capfd):
+    keep_quiet()
     make_trainer(device=CPU, epochs=1, description="Training", progress=True).fit(Line(), torch.ones(4, 2, 1))
     printed = capfd.readouterr()
     assert printed.out + printed.err == ""

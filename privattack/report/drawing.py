@@ -1,0 +1,133 @@
+"""How the page's plots are drawn: dark on white, told apart by dash and marker too, with labels at the lines."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import plotly.graph_objects as go
+
+from privattack.report.collect import Run
+from privattack.report.results import Measurement
+
+INK, FAINT = "#1a1a1a", "#dcdcdc"
+HEIGHT = 340  # pixels
+REFERENCE = {"color": INK, "width": 1, "dash": "longdashdot"}
+
+
+class Look(NamedTuple):
+    """How an attacker's line is told from others: without the colour, too."""
+
+    colour: str
+    dash: str
+    marker: str
+
+
+LOOKS = {
+    "published": Look("#b45309", "dash", "square"),
+    "adaptive": Look("#1d4ed8", "solid", "circle"),
+    "blind": Look("#525252", "dot", "x"),
+    "no_query": Look("#525252", "dot", "diamond"),
+}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A plot, its title, and what it shows in words."""
+
+    title: str
+    description: str
+    plot: go.Figure
+
+
+def empty_plot(x: str, y: str) -> go.Figure:
+    """Return a plot without data, with the titles of its axes."""
+    axis = {
+        "linecolor": INK, "gridcolor": FAINT, "ticks": "outside", "zeroline": False, "automargin": True,
+        "title": {"standoff": 8},
+    }  # fmt: skip
+    plot = go.Figure()
+    plot.update_layout(
+        template="none", height=HEIGHT, margin={"l": 50, "r": 16, "t": 8, "b": 45}, showlegend=False,
+        font={"family": "system-ui, sans-serif", "size": 13, "color": INK}, hovermode="closest",
+        xaxis=axis | {"title": {"text": x}}, yaxis=axis | {"title": {"text": y}},
+    )  # fmt: skip
+    return plot
+
+
+def line_of(look: Look) -> dict[str, Any]:
+    """Return Plotly's settings of a line with markers."""
+    return {
+        "line": {"color": look.colour, "dash": look.dash, "width": 2},
+        "marker": {"color": look.colour, "symbol": look.marker, "size": 8},
+    }
+
+
+def error_of(measurement: Measurement) -> dict[str, Any]:
+    """Return Plotly's settings of an error bar: the measurement's interval."""
+    value = measurement["value"]
+    return {
+        "array": [measurement["high"] - value], "arrayminus": [value - measurement["low"]],
+        "symmetric": False, "color": "#737373", "thickness": 1.2,
+    }  # fmt: skip
+
+
+def show_legend(plot: go.Figure) -> None:
+    """Put a legend above the plot, where lines lie too close for labels at their ends."""
+    legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemwidth": 40}
+    plot.update_layout(showlegend=True, legend=legend, margin_t=36)
+
+
+def label_ends(plot: go.Figure, ends: Sequence[tuple[float, str, str]], *, gap: float = 0.08) -> None:
+    """Write each line's name at its right end, moved apart where lines end less than `gap` from each other.
+
+    Args:
+        ends: a line's last value on an axis from 0 to 1, its name and its colour.
+    """
+    highest = 1.0 - gap * (len(ends) - 1) / 2
+    ordered = sorted(ends)
+    places: list[float] = []
+    for value, _, _ in ordered:
+        places.append(max(value, places[-1] + gap) if places else min(value, highest))
+    # Those pushed over the top push the others down.
+    for index in range(len(places) - 1, -1, -1):
+        ceiling = 1.02 if index == len(places) - 1 else places[index + 1] - gap
+        places[index] = min(places[index], ceiling)
+    for place, (_, name, colour) in zip(places, ordered, strict=True):
+        plot.add_annotation(
+            x=1, xref="paper", xanchor="left", xshift=6, y=place, yanchor="middle", showarrow=False,
+            text=name, font={"color": colour},
+        )  # fmt: skip
+
+
+def label_points(plot: go.Figure, points: Sequence[tuple[float, float, str]], *, width: float) -> None:
+    """Write each point's name above or below it, where no other label is.
+
+    Args:
+        points: x, y from 0 to 1, and the name.
+        width: of a label, in units of x.
+    """
+    taken: list[tuple[float, float]] = []
+    for x, y, name in sorted(points):
+        places = (y + step for step in (0.09, -0.09, 0.17, -0.17, 0.25, -0.25, 0.33, -0.33))
+        free = (place for place in places if all(abs(x - a) > width or abs(place - b) > 0.07 for a, b in taken))
+        place = next(free, y + 0.09)
+        taken.append((x, place))
+        plot.add_annotation(
+            x=x, y=y, ax=0, ay=-(place - y) * (HEIGHT - 60), text=name, arrowhead=0, arrowwidth=0.7,
+            arrowcolor=INK, standoff=6, bgcolor="rgba(255, 255, 255, 0.8)",
+        )  # fmt: skip
+
+
+def attackers_of(runs: Iterable[Run]) -> Mapping[str, Look]:
+    """Return the look of each attacker of some runs, by name."""
+    return {
+        attacker["name"]: LOOKS.get(attacker["knowledge"], LOOKS["adaptive"])
+        for run in runs
+        for attacker in run.result["attackers"]
+    }
+
+
+def log_range(floor: float) -> list[float]:
+    """Return the range of a logarithmic axis from `floor` to a little over 1."""
+    return [math.log10(floor), 0.04]

@@ -1,0 +1,21 @@
+// Each plot is drawn when it is about to be seen: a page over many runs opens at once.
+(() => {
+  const figures = JSON.parse(document.getElementById("figures").textContent);
+  const settings = { responsive: true, displayModeBar: false, scrollZoom: false };
+  const draw = (place) => {
+    const figure = figures[Number(place.dataset.figure)];
+    if (place.dataset.drawn) return;
+    place.dataset.drawn = "yes";
+    Plotly.newPlot(place, figure.data, { ...figure.layout, dragmode: false }, settings);
+  };
+  const places = [...document.querySelectorAll(".plot")];
+  const watcher = new IntersectionObserver(
+    (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => {
+      watcher.unobserve(entry.target);
+      draw(entry.target);
+    }),
+    { rootMargin: "600px" },
+  );
+  places.forEach((place) => watcher.observe(place));
+  window.addEventListener("beforeprint", () => places.forEach(draw));
+})();

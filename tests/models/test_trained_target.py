@@ -1,0 +1,233 @@
+import dataclasses
+import hashlib
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+from torch import nn
+
+from privattack.data.images import DataSet
+from privattack.errors import UserError
+from privattack.models.networks import MLP, ConvNet, LeNet
+from privattack.models.store import ModelStore
+from privattack.models.trained_target import Recipe, load_checkpoint, obtain_target
+
+pytestmark = pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+
+RECIPE = Recipe(network={"_target_": "LeNet"}, lr=1.0, gamma=0.9, epochs=2, batch_size=16, seed=0)
+MEMBERS = torch.arange(0, 80, 2)
+
+
+def lenet() -> nn.Module:
+    return LeNet(classes=10)
+
+
+@pytest.fixture
+def data(make_images):
+    return DataSet("blocks", 10, make_images(80), make_images(30, seed=1), "c0ffee")
+
+
+@pytest.fixture
+def obtain(data, tmp_path):
+    """Return a function that obtains a target from one store."""
+
+    def call(*, build=lenet, data=data, members=MEMBERS, progress=False, **changes):
+        recipe = dataclasses.replace(RECIPE, **changes)
+        store = ModelStore(tmp_path / "store")
+        return obtain_target(build, data, members, recipe, store=store, device=torch.device("cpu"), progress=progress)
+
+    return call
+
+
+def assert_same(one, other) -> None:
+    weights = other.model.state_dict()
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in one.model.state_dict().items())
+    assert torch.equal(one.test_log_probabilities, other.test_log_probabilities)
+    assert torch.equal(one.member_hits, other.member_hits)
+    assert one.history == other.history
+    assert one.fingerprint == other.fingerprint
+
+
+def test_the_second_run_takes_what_the_first_trained(obtain):
+    first, second = obtain(), obtain()
+    assert (first.trained, second.trained) == (True, False)
+    assert_same(first, second)
+
+
+def test_what_the_judge_is_told_is_what_the_target_answers(obtain, data):
+    target = obtain()
+    torch.testing.assert_close(target.model(data.test.pixels()), target.test_log_probabilities, rtol=0, atol=0)
+    members = data.train.take(MEMBERS)
+    assert torch.equal(target.member_hits, target.model(members.pixels()).argmax(dim=1) == members.labels)
+    assert len(target.history) == 2
+
+
+def test_a_target_trained_in_another_store_is_the_same(obtain, data, tmp_path):
+    torch.manual_seed(77)
+    elsewhere = obtain_target(
+        lenet, data, MEMBERS, RECIPE, store=ModelStore(tmp_path / "elsewhere"), device=torch.device("cpu")
+    )
+    assert_same(elsewhere, obtain())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lr": 0.5},
+        {"gamma": 0.8},
+        {"epochs": 1},
+        {"batch_size": 8},
+        {"seed": 1},
+        {"network": {"_target_": "LeNet", "width": 2}},
+        {"build": lambda: MLP(classes=10)},
+        {"members": MEMBERS[1:]},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_any_change_of_what_made_it_trains_another_target(change, obtain):
+    first, other = obtain(), obtain(**change)
+    assert other.trained
+    assert other.fingerprint != first.fingerprint
+    assert not obtain().trained
+
+
+def test_another_data_set_trains_another_target(obtain, data):
+    assert obtain().fingerprint != obtain(data=dataclasses.replace(data, checksum="beef")).fingerprint
+    assert obtain(data=dataclasses.replace(data, name="other")).trained
+
+
+def test_showing_progress_does_not_train_another_target(obtain):
+    obtain()
+    assert not obtain(progress=True).trained
+
+
+def test_building_the_network_draws_nothing_from_the_ambient_generator(obtain):
+    torch.manual_seed(1)
+    expected = torch.rand(2)
+    torch.manual_seed(1)
+    obtain()
+    assert torch.equal(torch.rand(2), expected)
+
+
+def weights_of(network: nn.Module, path: Path) -> Path:
+    if path.suffix == ".safetensors":
+        save_file(network.state_dict(), path)
+    else:
+        torch.save(network.state_dict(), path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["mine.pth", "mine.pt", "mine.safetensors"])
+def test_a_users_own_weights_are_the_target(name, obtain, data, tmp_path):
+    torch.manual_seed(5)
+    own = lenet()
+    path = weights_of(own, tmp_path / name)
+    target = obtain(checkpoint=str(path))
+    assert all(torch.equal(w, own.state_dict()[name]) for name, w in target.model.network.state_dict().items())
+    assert (target.trained, target.history) == (False, [])
+    assert_same(obtain(checkpoint=str(path)), target)
+    assert torch.equal(target.test_log_probabilities, target.model(data.test.pixels()))
+
+
+def test_other_weights_at_the_same_path_are_another_target(obtain, tmp_path):
+    path = tmp_path / "mine.pth"
+    first = obtain(checkpoint=str(weights_of(lenet(), path)))
+    second = obtain(checkpoint=str(weights_of(lenet(), path)))
+    assert first.fingerprint != second.fingerprint
+    assert not torch.equal(first.test_log_probabilities, second.test_log_probabilities)
+
+
+def test_own_weights_are_addressed_by_their_md5(tmp_path):
+    path = weights_of(lenet(), tmp_path / "mine.pth")
+    assert load_checkpoint(lenet(), path) == hashlib.md5(path.read_bytes()).hexdigest()
+
+
+class Bomb:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.write_text, (self.path, "executed")
+
+
+def bad_file(kind: str, path: Path) -> None:
+    good = weights_of(lenet(), path.with_name(f"good{path.suffix}")).read_bytes()
+    contents = {"truncated": good[: len(good) // 2], "empty": b"", "text": b"epoch,loss\n1,0.5\n", "one byte": b"\x80"}
+    if kind in contents:
+        path.write_bytes(contents[kind])
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "whole network":
+        torch.save(lenet(), path)
+    elif kind == "a tensor":
+        torch.save(torch.ones(3), path)
+    elif kind == "a list":
+        torch.save([1, 2], path)
+    elif kind == "wrapped":
+        torch.save({"epoch": 3, "state_dict": lenet().state_dict()}, path)
+    elif kind == "nothing in it":
+        torch.save({}, path)
+    elif kind == "numbered":
+        torch.save(dict(enumerate(lenet().state_dict().values())), path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "suffix"),
+    [
+        *(
+            (kind, suffix)
+            for kind in ("truncated", "empty", "text", "one byte", "folder", "missing")
+            for suffix in (".pth", ".safetensors")
+        ),
+        *((kind, ".pth") for kind in ("whole network", "a tensor", "a list", "wrapped", "nothing in it", "numbered")),
+    ],
+)
+def test_a_file_that_holds_no_weights_is_named_with_what_would_work(kind, suffix, tmp_path):
+    path = tmp_path / f"mine{suffix}"
+    bad_file(kind, path)
+    network = lenet()
+    before = [weight.clone() for weight in network.state_dict().values()]
+    with pytest.raises(UserError) as caught:
+        load_checkpoint(network, path)
+    message = str(caught.value)
+    assert message.startswith(f"target.checkpoint={path}: ")
+    assert message.endswith(".")
+    assert "\n" not in message
+    after = network.state_dict().values()
+    assert all(torch.equal(weight, kept) for weight, kept in zip(after, before, strict=True))
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize("other", [lambda: ConvNet(classes=10), lambda: LeNet(classes=26), lambda: MLP(classes=10)])
+def test_weights_of_another_network_are_told_apart_by_name_and_shape(other, suffix, tmp_path):
+    path = weights_of(other(), tmp_path / f"mine{suffix}")
+    with pytest.raises(UserError, match=r"another network than LeNet: .* in the file and .* in the network"):
+        load_checkpoint(lenet(), path)
+
+
+@pytest.mark.parametrize("write", [torch.save, lambda bomb, path: path.write_bytes(pickle.dumps(bomb))])
+@pytest.mark.parametrize("wrap", [lambda bomb: bomb, lambda bomb: {"conv1.weight": bomb}])
+def test_code_in_a_checkpoint_is_never_executed(write, wrap, tmp_path):
+    trace, path = tmp_path / "trace", tmp_path / "mine.pth"
+    write(wrap(Bomb(trace)), path)
+    pickle.loads(pickle.dumps(Bomb(tmp_path / "fuse")))
+    assert (tmp_path / "fuse").exists()
+    with pytest.raises(UserError, match="damaged or holds no plain weights"):
+        load_checkpoint(lenet(), path)
+    assert not trace.exists()
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(start=st.sampled_from([b"", b"PK\x03\x04", b"\x80\x02", b"\x80\x02}q\x00"]), rest=st.binary(max_size=40))
+def test_no_bytes_whatever_give_anything_but_one_sentence(start, rest, tmp_path):
+    for suffix in (".pth", ".safetensors"):
+        path = tmp_path / f"mine{suffix}"
+        path.write_bytes(start + rest)
+        with pytest.raises(UserError, match=r"target\.checkpoint="):
+            load_checkpoint(lenet(), path)

@@ -1,0 +1,77 @@
+import copy
+from pathlib import Path
+
+import pytest
+
+from privattack.report.console import percent, table
+
+FIGURE = {"value": 0.8123, "low": 0.79, "high": 0.83, "n": 500, "sd": 0.0123, "repetitions": 3}
+RESULT = {
+    "schema": 1,
+    "run": {
+        "attack": "mea",
+        "defence": "none",
+        "data": "mnist",
+        "nonmembers": None,
+        "seed": 5,
+        "budget": 3000,
+        "repetitions": 3,
+        "config": {"data": {"_target_": "privattack.data.sources.mnist"}},
+    },
+    "target": {"train_accuracy": FIGURE, "test_accuracy": FIGURE, "trained": True, "fingerprint": "0"},
+    "service": {"images": 3000},
+    "attackers": [
+        {"name": "published", "knowledge": "published", "metrics": {"fidelity": FIGURE, "accuracy": FIGURE}},
+        {"name": "adaptive", "knowledge": "adaptive", "metrics": {"fidelity": {**FIGURE, "sd": None}}},
+    ],
+    "findings": ["A sentence."],
+    "timings": {"attack_seconds": 1.234},
+}
+
+
+def shown(**changes) -> list[str]:
+    result = copy.deepcopy(RESULT)
+    for path, value in changes.items():
+        group, name = path.split("__")
+        result[group][name] = value
+    return table(result, Path("outputs/here")).splitlines()
+
+
+def test_a_share_is_per_cent_with_its_interval():
+    assert percent(FIGURE) == "81.23 [79.0, 83.0]"
+    assert percent(FIGURE, interval=False) == "81.23"
+    assert percent({"value": None, "low": None, "high": None, "n": 0, "why": "nothing"}) == "-"
+
+
+def test_each_attacker_has_a_row_with_the_published_figure_beside_the_published_attack_only():
+    header, _, published, adaptive, *_ = shown()
+    assert header.split()[:4] == ["attack", "defence", "attacker", "figure"]
+    assert published.split() == [
+        "mea", "none", "published", "fidelity", "81.23", "[79.0,", "83.0]", "1.23", "89.66", "1.23"
+    ]  # fmt: skip
+    assert adaptive.split()[-3:] == ["-", "-", "1.23"]
+
+
+def test_columns_are_aligned():
+    header, rule, *rows = shown()[:4]
+    assert {line.index("fidelity") for line in rows} == {header.index("figure")}
+    assert len(rule) == len(header)
+
+
+def test_it_says_where_the_target_came_from_what_was_found_and_where_the_files_are():
+    text = "\n".join(shown())
+    assert "target: 81.23 [79.0, 83.0] % test accuracy, trained now; 3000 queries, 3 repetitions, seed 5" in text
+    assert "finding: A sentence." in text
+    assert "files: outputs/here" in text
+    assert "1 repetition, " in "\n".join(shown(run__repetitions=1, target__trained=False))
+
+
+def test_published_figures_beside_other_data_say_whose_they_are():
+    config = {"data": {"_target_": "privattack.data.sources.digits"}}
+    assert "(the published figures are of MNIST)" in shown(run__config=config)
+    assert "(the published figures are of MNIST)" not in shown()
+
+
+@pytest.mark.parametrize("defence", ["flatten", "mine"])
+def test_what_the_study_never_ran_has_no_published_figure(defence):
+    assert shown(run__defence=defence)[2].split()[-2] == "-"

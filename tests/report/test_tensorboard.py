@@ -1,0 +1,67 @@
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import plugin_data_pb2
+
+from privattack.report.tensorboard import RunLogger, write_events
+
+FIGURE = {"value": 0.75, "low": 0.7, "high": 0.8, "n": 100}
+MISSING = {"value": None, "low": None, "high": None, "n": 0, "why": "nothing"}
+RESULT = {
+    "run": {
+        "attack": "mea",
+        "defence": "none",
+        "data": "digits",
+        "nonmembers": None,
+        "seed": 3,
+        "budget": 200,
+        "repetitions": 1,
+        "config": {
+            "target": {"epochs": 2, "gamma": 0.7, "train_size": None, "network": {"_target_": "mine.Net"}},
+            "surrogate": {"epochs": 10, "lr": 0.001},
+        },
+    },
+    "target": {"test_accuracy": FIGURE},
+    "attackers": [{"name": "published", "metrics": {"fidelity": FIGURE, "fidelity_unqueried": MISSING}}],
+    "findings": ["A sentence."],
+}
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory) -> EventAccumulator:
+    folder = tmp_path_factory.mktemp("run")
+    curves = [{"epoch": 0.0, "published_loss": 2.0}, {"epoch": 1.0, "published_loss": 1.0}]
+    write_events(RunLogger(folder), RESULT, curves)
+    assert all(path.name.startswith("events.out.tfevents") for path in folder.iterdir())
+    return EventAccumulator(str(folder)).Reload()
+
+
+def test_a_runs_figures_and_curves_are_scalars(events):
+    assert [event.value for event in events.Scalars("published/fidelity")] == [0.75]
+    curve = [(event.step, event.value) for event in events.Scalars("surrogate/published_loss")]
+    assert curve == [(0, 2.0), (1, 1.0)]
+
+
+def test_a_figure_that_cannot_be_given_is_left_out(events):
+    assert "published/fidelity_unqueried" not in events.Tags()["scalars"]
+
+
+def test_a_run_is_one_line_in_the_hparams_tab(events):
+    content = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    settings = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info.hparams
+    assert {name: settings[name].string_value for name in ("attack", "defence", "data", "nonmembers", "target")} == {
+        "attack": "mea",
+        "defence": "none",
+        "data": "digits",
+        "nonmembers": "all",
+        "target": "Net",
+    }
+    assert settings["budget"].number_value == 200
+    assert settings["surrogate.epochs"].number_value == 10
+    assert settings["target.train_size"].string_value == "all"
+    content = events.SummaryMetadata("_hparams_/experiment").plugin_data.content
+    metrics = plugin_data_pb2.HParamsPluginData.FromString(content).experiment.metric_infos
+    assert "published/fidelity" in {metric.name.tag for metric in metrics}
+
+
+def test_findings_are_text(events):
+    assert "findings/text_summary" in events.Tags()["tensors"]

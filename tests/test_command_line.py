@@ -1,0 +1,243 @@
+"""What the command line says and leaves behind: run in this process, as importing PyTorch takes seconds."""
+
+import json
+import re
+import runpy
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from privattack.command_line import run_name
+from privattack.models.networks import MLP, LeNet
+
+RUN = Path(__file__).parents[1] / "run.py"
+FAST = ("data=digits", "target=mlp", "target.epochs=1", "target.train_size=200", "surrogate.epochs=1", "trainer=cpu")
+
+
+@dataclass(frozen=True)
+class Ended:
+    status: int
+    said: str
+    complained: str
+
+
+@pytest.fixture
+def run_py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Callable[..., Ended]:
+    """Return a function that runs `run.py` with arguments, in an empty folder."""
+
+    def run(*arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", [str(RUN), *arguments])
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")  # which the program sets to 1
+        with pytest.raises(SystemExit) as exit:
+            runpy.run_path(str(RUN), run_name="__main__")
+        return Ended(exit.value.code, *capsys.readouterr())
+
+    monkeypatch.chdir(tmp_path)
+    return run
+
+
+def results(folder: str) -> dict[str, dict]:
+    """Return every result under a folder by the name of its own, without what may differ between runs."""
+    found = {}
+    for path in Path(folder).rglob("result.json"):
+        content = json.loads(path.read_text())
+        del content["timings"], content["target"]["trained"]
+        found[path.parent.name] = content
+    return found
+
+
+def trained(folder: str) -> list[bool]:
+    return [json.loads(path.read_text())["target"]["trained"] for path in Path(folder).rglob("result.json")]
+
+
+CHOICES = {"attack": "mea", "defence": "label_only"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        ([], "mea-label_only-b3000-s0"),
+        (["attack=mea", "defence=label_only", "budget=3000", "seed=0", "store=/s"], "mea-label_only-b3000-s0"),
+        (["surrogate.epochs=5", "nonmembers=test"], "mea-label_only-b3000-s0-surrogate.epochs=5-nonmembers=test"),
+        (["target.checkpoint=../a b/c.pth"], "mea-label_only-b3000-s0-target.checkpoint=.._a_b_c.pth"),
+    ],
+)
+def test_a_runs_name_tells_what_differs(overrides, name):
+    assert run_name(CHOICES, overrides, 3000, 0) == name
+
+
+def test_long_names_stay_apart_and_fit_a_file_system():
+    names = {run_name(CHOICES, [f"target.checkpoint={'x' * 400}{end}"], 1, 0) for end in "ab"}
+    assert len(names) == 2
+    assert max(map(len, names)) <= 160
+
+
+BAD = {
+    "attack=foo": (2, "attack=foo: there is no such option; choose one of mea, mia."),
+    "defence=null": (2, "defence=null: there is no such option; choose one of flatten, label_only, none."),
+    "experiment=foo": (2, "experiment=foo: there is no such option; choose one of mea_label_only, mea_open"),
+    "target=recipe": (2, "target=recipe: there is no such option; choose one of convnet, lenet, mlp."),
+    "surrogat.epochs=5": (2, "surrogat.epochs=5: there is no such setting; did you mean surrogate.epochs?"),
+    "surrogate.epoch=5": (2, "surrogate.epoch=5: there is no such setting; did you mean surrogate.epochs?"),
+    "attac=mea": (2, "attac=mea: there is no such setting; did you mean attack?"),
+    "data.root=x": (2, "data.root=x: the options chosen have no such setting"),
+    "+surrogate.foo=1": (1, "surrogate._target_=privattack.models.surrogate.SurrogateTrainer: does not take"),
+    "+target.epoch=1": (1, "+target.epoch=1: there is no such setting; did you mean target.epochs?"),
+    "+budgets=1": (1, "+budgets=1: there is no such setting; did you mean budget?"),
+    "+budget=1": (2, "+budget: the setting exists already; leave out the +."),
+    "~surrogate.foo": (2, "~surrogate.foo: there is no such setting"),
+    "~target.epochs": (1, "target.epochs: the setting is missing"),
+    "budget": (2, "budget: cannot be read (missing EQUAL at '<EOF>'); write settings as name=value."),
+    "budget=10,20": (2, "budget=10,20: has several values; run.py -m runs one job for each"),
+    "budget=": (1, "budget=: needs a whole number from 1 up."),
+    "budget=0": (1, "budget=0: needs a whole number from 1 up."),
+    "budget=-5": (1, "budget=-5: needs a whole number from 1 up."),
+    "budget=1.5": (1, "budget=1.5: needs a whole number from 1 up."),
+    "budget=abc": (1, "budget=abc: needs a whole number from 1 up."),
+    "budget=598": (1, "budget=598: the query pool has 597 images; use a budget of 1 to 597."),
+    "attack=mia budget=5000": (1, "budget=5000: with 200 members and 1000 non-members"),
+    "attack=mia nonmembers=holdout target.train_size=1200": (1, "nonmembers=holdout finds no images"),
+    "seed=-1": (1, "seed=-1: needs a whole number from 0"),
+    "repetitions=0": (1, "repetitions=0: needs a whole number from 1 up."),
+    "surrogate.epochs=0": (1, "surrogate.epochs=0: needs a whole number from 1 up."),
+    "surrogate.lr=1e30": (1, "surrogate.lr=1e+30: the surrogates' loss is not finite in epoch 0"),
+    "target.gamma=0": (1, "target.gamma=0: needs a finite number above 0, up to 1."),
+    "target.lr=1e30 target.gamma=1": (1, "target.lr=1e+30: the target's weights are not finite after epoch 0"),
+    "target.train_size=1201": (1, "target.train_size=1201: the training part has 1200 images; use 1 to 1200"),
+    "target.network._target_=nowhere.Net": (1, "target.network._target_=nowhere.Net: cannot be imported"),
+    "surrogate.network._target_=torch.nn.Nope": (1, "surrogate.network._target_=torch.nn.Nope: cannot be imported"),
+    "target.network._target_=math.sqrt": (1, "target.network._target_=math.sqrt: does not take the settings"),
+    "attack.attackers=[foo]": (1, "attack.attackers=[foo]: needs a list of one or more of published, adaptive"),
+    "attack.attackers=[]": (1, "attack.attackers=[]: needs a list of one or more of published, adaptive, no_query."),
+    "attack=mia attack.attackers=[no_query]": (1, "attack.attackers=[no_query]: needs a list of one or more of"),
+    "defence=label_only defence.tiny=0.0": (1, "defence.tiny=0.0: needs a number above 0"),
+    "target.checkpoint=no.pth": (1, "target.checkpoint=no.pth: there is no such file; give the path of"),
+    "target.checkpoint=text.pth": (1, "target.checkpoint=text.pth: the file is damaged or holds no plain weights"),
+    "target.checkpoint=cut.pth": (1, "target.checkpoint=cut.pth: the file is damaged or holds no plain weights"),
+    "target.checkpoint=cut.safetensors": (1, "target.checkpoint=cut.safetensors: the file is damaged"),
+    "target.checkpoint=other.pth": (1, "target.checkpoint=other.pth: the weights are of another network than MLP"),
+    "store=text.pth/store": (1, "store=text.pth/store: the folder cannot be written (Not a directory)"),
+    "hydra.run.dir=text.pth/run": (1, "outputs: the run's folder text.pth/run cannot be written (Not a directory)"),
+    "data=mnist data.root=cut": (1, "MNIST/raw/train-images-idx3-ubyte under data.root=cut is damaged (it has"),
+    "data=mnist data.root=none data.download=false": (1, "MNIST/raw/train-images-idx3-ubyte under data.root=none"),
+}
+
+
+@pytest.fixture
+def bad_files(tmp_path: Path) -> None:
+    torch.save(LeNet(classes=10).state_dict(), tmp_path / "other.pth")
+    torch.save(MLP(classes=10).state_dict(), tmp_path / "whole.pth")
+    content = (tmp_path / "whole.pth").read_bytes()
+    for name in ("cut.pth", "cut.safetensors"):
+        (tmp_path / name).write_bytes(content[: len(content) // 2])
+    (tmp_path / "text.pth").write_text("no weights\n")
+    raw = tmp_path / "cut/MNIST/raw"
+    raw.mkdir(parents=True)
+    header = b"".join(number.to_bytes(4, "big") for number in (0x0803, 60_000, 28, 28))
+    (raw / "train-images-idx3-ubyte").write_bytes(header + bytes(1_000))
+
+
+@pytest.mark.usefixtures("bad_files")
+@pytest.mark.parametrize("setting", BAD)
+def test_bad_input_is_one_sentence_and_leaves_nothing(run_py, setting):
+    status, sentence = BAD[setting]
+    before = {*Path().rglob("*")}
+    ended = run_py(*FAST, *setting.split())
+    assert ended.complained.startswith(f"Error: {sentence}")
+    assert ended.complained.count("\n") == 1
+    assert ended.status == status
+    left = {path for path in {*Path().rglob("*")} - before if path.is_file() and path.suffix != ".lock"}
+    # A target that was trained before the fault showed is no waste: it stays in the store.
+    assert {path for path in left if not path.is_relative_to("outputs/store")} == set()
+    assert [path.name for path in Path("outputs").glob("*")] in ([], ["store"])
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_one_sentence(run_py):
+    ended = run_py(*FAST, "trainer=gpu")
+    assert (ended.status, ended.complained) == (
+        1,
+        "Error: trainer=gpu: PyTorch sees no GPU on this machine; use trainer=cpu or trainer=auto.\n",
+    )
+
+
+def test_a_number_written_without_its_point_is_the_same_recipe(run_py):
+    assert run_py("-m", *FAST, "target.lr=1,1.0").status == 0
+    assert sorted(trained("outputs")) == [False, True]
+
+
+def test_a_sweep_trains_one_target_and_each_job_is_as_if_run_alone(run_py):
+    assert run_py("-m", *FAST, "budget=50,20,100").status == 0
+    assert sorted(trained("outputs")) == [False, False, True]
+    swept = results("outputs")
+    assert {one["run"]["budget"] for one in swept.values()} == {20, 50, 100}
+    assert run_py(*FAST, "budget=20", "hydra.run.dir=alone", "store=another").status == 0
+    alone = results("alone")["alone"]
+    (beside,) = (one for one in swept.values() if one["run"]["budget"] == 20)
+    alone["run"]["config"]["store"] = beside["run"]["config"]["store"]
+    assert alone == beside
+
+
+def test_a_sweep_over_trainings_leaks_nothing_from_job_to_job(run_py):
+    assert run_py("-m", *FAST, "target.epochs=1,2", "surrogate.epochs=2,1").status == 0
+    swept = results("outputs")
+    assert len(swept) == 4
+    assert sorted(trained("outputs")) == [False, False, True, True]
+    last = ("target.epochs=2", "surrogate.epochs=1")
+    assert run_py(*FAST, *last, "hydra.run.dir=alone", "store=another").status == 0
+    alone = results("alone")["alone"]
+    (beside,) = (one for name, one in swept.items() if all(setting in name for setting in last))
+    alone["run"]["config"]["store"] = beside["run"]["config"]["store"]
+    assert alone == beside
+
+
+def test_a_sweep_goes_on_after_a_job_that_fails(run_py):
+    ended = run_py("-m", *FAST, "budget=20,0,30")
+    assert ended.status == 1
+    assert ended.complained == "Error: budget=0: needs a whole number from 1 up.\n"
+    assert {one["run"]["budget"] for one in results("outputs").values()} == {20, 30}
+    (sweep,) = Path("outputs").glob("sweep-*")
+    assert len([path for path in sweep.iterdir() if path.is_dir()]) == 2
+
+
+def test_a_sweep_of_which_nothing_can_run_leaves_nothing(run_py):
+    ended = run_py("-m", *FAST, "budget=0,-1")
+    assert ended.status == 1
+    assert re.findall(r"Error: budget=(\S+):", ended.complained) == ["0", "-1"]
+    assert list(Path("outputs").iterdir()) == []
+
+
+def test_an_option_that_is_not_there_stops_a_sweep_before_its_first_job(run_py):
+    ended = run_py("-m", *FAST, "attack=mea,foo")
+    assert (ended.status, ended.complained) == (
+        2,
+        "Error: attack=foo: there is no such option; choose one of mea, mia.\n",
+    )
+    assert not Path("outputs").exists() or list(Path("outputs").iterdir()) == []
+
+
+def test_an_earlier_result_is_never_overwritten(run_py):
+    assert run_py(*FAST, "hydra.run.dir=mine").status == 0
+    before = {path: path.read_bytes() for path in Path("mine").rglob("*") if path.is_file()}
+    ended = run_py(*FAST, "hydra.run.dir=mine", "seed=1")
+    assert ended.status == 1
+    assert "holds a result already; choose another folder." in ended.complained
+    assert Path("mine/result.json").read_bytes() == before[Path("mine/result.json")]
+    assert {*before} <= {path for path in Path("mine").rglob("*") if path.is_file()}
+
+
+def test_a_run_leaves_its_settings_and_a_log_beside_its_result(run_py):
+    ended = run_py(*FAST, "attack=mia", "budget=100")
+    assert ended.status == 0
+    (result,) = Path("outputs").rglob("result.json")
+    folder = result.parent
+    assert folder.parent.name.startswith("mia-none-b100-s0-")
+    assert str(folder) in ended.said
+    assert "attack:" in (folder / ".hydra/config.yaml").read_text()
+    assert (folder / "run.log").is_file()
+    assert np.load(folder / "splits.npz")["members"].size == 200

@@ -1,0 +1,178 @@
+"""Everything that `conf/` offers can be composed and made, and each thing made is what its group is about."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from privattack import settings
+from privattack.attacks.extraction.base import ExtractionAttack
+from privattack.attacks.membership.base import MembershipAttack
+from privattack.data.images import DataSet
+from privattack.data.nonmembers import NonMembers
+from privattack.data.sources import digits
+from privattack.defences.base import Defence
+from privattack.models.surrogate import SurrogateTrainer
+
+CONF = Path(__file__).parents[1] / "conf"
+OPTIONS = [
+    (group.name, option.stem)
+    for group in sorted(CONF.iterdir())
+    for option in sorted(group.glob("*.yaml"))
+    if group.name != "hydra"
+]
+
+
+def composed(*overrides: str) -> DictConfig:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("config", overrides=list(overrides))
+
+
+def write_idx(path: Path, array: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shape = b"".join(length.to_bytes(4, "big") for length in array.shape)
+    path.write_bytes((0x0800 + array.ndim).to_bytes(4, "big") + shape + array.astype(np.uint8).tobytes())
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a root with a few images in the layout of every data set that is read from IDX files."""
+    root = tmp_path_factory.mktemp("data")
+    random = np.random.default_rng(0)
+    for folder, parts, first in (
+        ("MNIST", ("train", "t10k"), 0),
+        ("EMNIST", ("emnist-digits-train", "emnist-digits-test"), 0),
+        ("EMNIST", ("emnist-letters-train", "emnist-letters-test"), 1),
+    ):
+        for part in parts:
+            write_idx(root / folder / f"raw/{part}-images-idx3-ubyte", random.integers(0, 256, (12, 28, 28)))
+            write_idx(root / folder / f"raw/{part}-labels-idx1-ubyte", first + np.arange(12) % 10)
+    return root
+
+
+@pytest.fixture
+def make(files: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that makes what `group` says, from those files where it reads any."""
+    monkeypatch.setenv("PRIVATTACK_DATA", str(files))
+
+    def make(group: str, *overrides: str) -> Any:
+        config = composed(*overrides)
+        settings.check(OmegaConf.to_container(config, resolve=True))
+        if "verify" in config[group]:
+            config[group].verify = False
+            config[group].download = False
+        return instantiate(config[group])
+
+    return make
+
+
+def test_every_folder_is_a_group_known_here():
+    assert {group for group, _ in OPTIONS} == {
+        "attack", "data", "defence", "experiment", "nonmembers", "study", "surrogate", "target", "trainer"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "data"])
+def test_data(make, option, monkeypatch):
+    if option == "usps":  # its reader has files of its own in tests/data
+        monkeypatch.setattr("privattack.data.sources.usps_part", lambda **_: digits().test)
+    data = make("data", f"data={option}")
+    assert isinstance(data, DataSet)
+    assert len(data.train) > 0
+    assert int(data.train.labels.max()) < data.classes
+
+
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "nonmembers"])
+def test_nonmembers(make, option, monkeypatch):
+    few = digits().test.take(torch.arange(5))
+    monkeypatch.setattr("privattack.data.nonmembers.usps_part", lambda **_: few)
+    nonmembers = make("nonmembers", f"nonmembers={option}")
+    assert isinstance(nonmembers, NonMembers)
+    assert len(nonmembers.images(held_out=few, test=few)) > 0
+
+
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "target"])
+@pytest.mark.parametrize("classes", [10, 26])
+def test_targets_networks(option, classes):
+    network = instantiate(composed(f"target={option}").target.network, classes=classes)
+    assert network(torch.zeros(3, 1, 28, 28)).shape == (3, classes)
+
+
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "surrogate"])
+def test_surrogates(make, option):
+    surrogate = make("surrogate", f"surrogate={option}")
+    assert isinstance(surrogate, SurrogateTrainer)
+    assert surrogate.network(classes=10)(torch.zeros(3, 1, 28, 28)).shape == (3, 10)
+
+
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "attack"])
+def test_attacks(make, option):
+    assert isinstance(make("attack", f"attack={option}"), ExtractionAttack | MembershipAttack)
+
+
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "defence"])
+def test_defences(make, option):
+    defence = make("defence", f"defence={option}", "seed=7")
+    assert isinstance(defence, Defence)
+    response = defence(torch.randn(4, 10).log_softmax(dim=1), torch.rand(4, 1, 28, 28))
+    torch.testing.assert_close(response.exp().sum(dim=1), torch.ones(4), atol=1e-5, rtol=0)
+
+
+FIGURES = [option for group, option in OPTIONS if group == "experiment" and option != "original_study"]
+
+
+@pytest.mark.parametrize("option", FIGURES)
+def test_experiments_are_the_original_studys_four_figures(make, option):
+    for group in ("data", "defence", "attack", "nonmembers"):
+        make(group, f"experiment={option}")
+    config = composed(f"experiment={option}")
+    attack, _, defence = option.partition("_")
+    assert config.budget == {"mea": 3_000, "mia": 20_000}[attack]
+    assert config.defence == composed(f"defence={'none' if defence == 'open' else defence}").defence
+    assert config.data._target_.endswith(".mnist")
+
+
+def test_the_original_studys_grid_is_a_sweep_over_every_defence_and_study():
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("config", overrides=["experiment=original_study"], return_hydra_config=True)
+        sweep = OmegaConf.to_container(config.hydra.sweeper.params, resolve=False)
+    assert config.hydra.mode.name == "MULTIRUN"
+    for group in ("defence", "study"):
+        assert {option for offered, option in OPTIONS if offered == group} == set(re.findall(r"\w+", sweep[group])) - {
+            "if_emnist", "data", "root"
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "study"])
+def test_each_study_is_an_attack_that_its_name_tells(make, option):
+    attack = make("attack", f"study={option}")
+    assert isinstance(attack, ExtractionAttack if option.startswith("extraction") else MembershipAttack)
+    make("nonmembers", f"study={option}")
+
+
+@pytest.mark.parametrize(("option", "accelerator"), [("cpu", "cpu"), ("gpu", "gpu"), ("auto", "auto")])
+def test_trainers(option, accelerator):
+    config = composed(f"trainer={option}")
+    assert config.trainer.accelerator == config.surrogate.accelerator == accelerator
+
+
+@pytest.mark.parametrize(
+    ("overrides", "budget"),
+    [
+        (["attack=mea"], 3_000),
+        (["attack=mia"], 20_000),
+        (["attack=mia", "nonmembers=usps"], 4_000),
+        (["attack=mea", "nonmembers=usps"], 3_000),
+        (["attack=mea", "data=digits"], 200),
+        (["attack=mia", "data=digits"], 1_000),
+        (["attack=mia", "budget=12"], 12),
+    ],
+)
+def test_each_attack_brings_a_budget_that_its_data_allows(overrides, budget):
+    assert composed(*overrides).budget == budget

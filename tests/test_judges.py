@@ -1,0 +1,124 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from privattack.attacks.extraction.base import Extraction
+from privattack.attacks.knowledge import Knowledge
+from privattack.attacks.membership.base import Inference
+from privattack.data.images import LabelledImages
+from privattack.data.sources import digits
+from privattack.defences.label_only import LabelOnly
+from privattack.defences.none import NoDefence
+from privattack.judges import judge_defence, judge_extraction, judge_membership
+from privattack.service import Service
+
+TEST = digits().test.take(torch.arange(40))
+
+
+def naming(classes: torch.Tensor) -> torch.Tensor:
+    """Return log-probabilities that name the given classes."""
+    return (9.0 * torch.nn.functional.one_hot(classes, 10)).log_softmax(dim=1)
+
+
+def judged(target: torch.Tensor, answers: torch.Tensor, asked: list[int], test: LabelledImages = TEST) -> dict:
+    """Judge one surrogate per repetition that answers `answers` after its attacker asked about `asked`."""
+    services = [Service(lambda pixels: target[: len(pixels)], NoDefence(), budget=100) for _ in answers]
+    for service in services:
+        if asked:
+            service.query(test.pixels()[asked])
+    surrogates = SimpleNamespace(
+        predict=lambda _: answers.unsqueeze(0),
+        final_losses=torch.ones(1, len(answers), 3),
+    )
+    extraction = object.__new__(Extraction)
+    object.__setattr__(extraction, "attackers", [("adaptive", Knowledge.ADAPTIVE)])
+    object.__setattr__(extraction, "surrogates", surrogates)
+    (verdict,) = judge_extraction(extraction, services, test, target)
+    assert (verdict.name, verdict.knowledge) == ("adaptive", Knowledge.ADAPTIVE)
+    return verdict.metrics
+
+
+def test_fidelity_is_agreement_with_the_target_and_accuracy_with_the_labels():
+    wrong = (TEST.labels + 1) % 10
+    target = naming(torch.where(torch.arange(40) < 10, wrong, TEST.labels))
+    figures = judged(target, naming(TEST.labels).unsqueeze(0), asked=[])
+    assert figures["fidelity"].value == pytest.approx(30 / 40)
+    assert figures["accuracy"].value == 1.0
+    assert (figures["fidelity_target_right"].value, figures["fidelity_target_right"].n) == (1.0, 30)
+    assert (figures["fidelity_target_wrong"].value, figures["fidelity_target_wrong"].n) == (0.0, 10)
+
+
+def test_images_that_were_asked_about_do_not_count_as_unqueried():
+    asked = list(range(16))
+    surrogate = naming(torch.where(torch.arange(40) < 16, TEST.labels, (TEST.labels + 1) % 10))
+    figures = judged(naming(TEST.labels), surrogate.unsqueeze(0), asked=asked)
+    assert figures["fidelity"].value == pytest.approx(16 / 40)
+    assert (figures["fidelity_unqueried"].value, figures["fidelity_unqueried"].n) == (0.0, 24)
+    assert (figures["accuracy_unqueried"].value, figures["accuracy_unqueried"].n) == (0.0, 24)
+
+
+def test_the_same_image_at_another_place_counts_as_asked_about():
+    twice = TEST.take(torch.tensor([0, 1, 0]))
+    figures = judged(naming(twice.labels), naming(twice.labels).unsqueeze(0), asked=[0], test=twice)
+    assert figures["fidelity_unqueried"].n == 1
+
+
+def test_what_cannot_be_given_says_why():
+    figures = judged(naming(TEST.labels), naming(TEST.labels).unsqueeze(0), asked=list(range(40)))
+    for name in ("fidelity_unqueried", "accuracy_unqueried", "fidelity_target_wrong"):
+        assert figures[name].value is None
+        assert figures[name].why
+
+
+def test_repetitions_are_averaged_with_their_spread():
+    wrong = naming((TEST.labels + 1) % 10)
+    figures = judged(naming(TEST.labels), torch.stack([naming(TEST.labels), wrong]), asked=[])
+    fidelity = figures["fidelity"]
+    assert (fidelity.value, fidelity.repetitions, fidelity.n) == (0.5, 2, 40)
+    assert fidelity.sd == pytest.approx(np.sqrt(0.5))
+
+
+def inference(scores: np.ndarray, decisions: np.ndarray) -> Inference:
+    return Inference("published", Knowledge.PUBLISHED, scores, decisions)
+
+
+def test_a_perfect_and_a_constant_membership_attack():
+    membership = np.arange(200) < 100
+    (perfect,) = judge_membership([[inference(membership * 1.0, membership)]], [membership])
+    assert {perfect.metrics[name].value for name in ("accuracy", "balanced_accuracy", "auc", "tpr_at_fpr_0.1")} == {1.0}
+    (constant,) = judge_membership([[inference(np.zeros(200), membership | True)]], [membership])
+    assert constant.metrics["accuracy"].value == 0.5
+    assert constant.metrics["auc"].value == 0.5
+    assert constant.metrics["tpr_at_fpr_0.1"].value == 0.0
+    assert constant.metrics["ppv_at_prior_0.1"].value == pytest.approx(0.1)
+
+
+def test_a_rate_that_too_few_images_can_measure_says_so():
+    membership = np.arange(200) < 100
+    (verdict,) = judge_membership([[inference(membership * 1.0, membership)]], [membership])
+    assert verdict.metrics["tpr_at_fpr_0.001"].value is None
+    assert "non-members" in verdict.metrics["tpr_at_fpr_0.001"].why
+
+
+def test_the_roc_of_ties_is_the_lower_one_and_ends_in_the_corner():
+    membership = np.arange(200) < 100
+    (verdict,) = judge_membership([[inference(np.zeros(200), membership)]], [membership])
+    assert not any(verdict.curves["roc"]["tpr"][:-1])
+    assert (verdict.curves["roc"]["fpr"][-1], verdict.curves["roc"]["tpr"][-1]) == (1.0, 1.0)
+
+
+def test_what_a_defence_costs():
+    target = naming(TEST.labels)
+    free, _ = judge_defence(NoDefence(), TEST, target)
+    assert (free["test_accuracy"].value, free["labels_changed"].value, free["l1"].value) == (1.0, 0.0, 0.0)
+    labels, _ = judge_defence(LabelOnly(), TEST, target)
+    expected = 2 * (1 - target.exp().max().item())
+    assert labels["labels_changed"].value == 0.0
+    assert labels["l1"].value == pytest.approx(expected, rel=1e-2)
+
+
+def test_a_defence_that_changes_labels_is_found_out():
+    cost, _ = judge_defence(lambda said, _: said.roll(1, dims=1), TEST, naming(TEST.labels))
+    assert (cost["test_accuracy"].value, cost["labels_changed"].value) == (0.0, 1.0)
