@@ -19,7 +19,7 @@ class Report(Callback):
 
     def on_run_end(self, config: DictConfig, **_: Any) -> None:
         """Report a run that is no job of a sweep."""
-        _report(Path(config.hydra.run.dir), sweep=False)
+        _report(Path(config.hydra.runtime.output_dir), sweep=False)
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Report a sweep."""
@@ -33,7 +33,9 @@ def _report(folder: Path, *, sweep: bool) -> None:
         # Here and not above: Hydra makes this class for `--help`, too.
         from privattack.report.make import make
 
-        print(make([folder], folder, pictures=True))
+        said = make([folder], folder, pictures=True)
+        # A single run's findings stand below its table already.
+        print(said if sweep else said.splitlines()[-1])
     except Exception as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         log.warning("The report could not be made (%s); the results are in %s.", why, folder)

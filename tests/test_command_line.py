@@ -144,13 +144,14 @@ def bad_files(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("bad_files")
 @pytest.mark.parametrize("setting", BAD)
-def test_bad_input_is_one_sentence_and_leaves_nothing(run_py, setting):
+def test_bad_input_is_one_sentence_and_leaves_nothing(run_py, setting, recwarn):
     status, sentence = BAD[setting]
     before = {*Path().rglob("*")}
     ended = run_py(*FAST, *setting.split())
     assert ended.complained.startswith(f"Error: {sentence}")
     assert ended.complained.count("\n") == 1
     assert ended.status == status
+    assert [str(warning.message) for warning in recwarn if "beartype" not in warning.category.__module__] == []
     left = {path for path in {*Path().rglob("*")} - before if path.is_file() and path.suffix != ".lock"}
     # A target that was trained before the fault showed is no waste: it stays in the store.
     assert {path for path in left if not path.is_relative_to("outputs/store")} == set()

@@ -9,12 +9,16 @@ import time
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from privattack.experiment import run
 
 ROOT = Path(__file__).parents[1]
 GROUPS = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name != "hydra")
 # Enough epochs that a signal finds the training going on, few enough images that they pass quickly.
-SETTINGS = ("data=digits", "target.epochs=40", "target.train_size=256", "surrogate.epochs=1", "trainer=cpu")
+EPOCHS = 40
+SETTINGS = ("data=digits", f"target.epochs={EPOCHS}", "target.train_size=256", "surrogate.epochs=1", "trainer=cpu")
 
 
 def start(folder: Path, *overrides: str) -> subprocess.Popen:
@@ -48,14 +52,15 @@ def until_an_epoch_is_kept(store: Path, process: subprocess.Popen) -> Path:
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Return the folders of two runs that were started together and share a store."""
-    folder = tmp_path_factory.mktemp("together")
-    store = f"store={folder / 'store'}"
-    runs = [start(folder / "first", store), start(folder / "second", store)]
-    for run in runs:
-        ended(run)
-    return [folder / "first/run", folder / "second/run"]
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the same run, told in this process without any stop."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("config", overrides=[*SETTINGS, f"store={folder / 'outputs/store'}"])
+    choices = {"attack": "mea", "defence": "none", "data": "digits", "nonmembers": "holdout"}
+    (folder / "run").mkdir()
+    run(config, choices, folder / "run")
+    return folder
 
 
 def test_help_names_every_group_and_option_and_imports_no_torch():
@@ -77,14 +82,6 @@ def test_help_names_every_group_and_option_and_imports_no_torch():
         assert setting in done.stdout
 
 
-def test_two_processes_at_once_train_one_target(uninterrupted):
-    written = [json.loads((folder / "result.json").read_text()) for folder in uninterrupted]
-    assert sorted(one["target"]["trained"] for one in written) == [False, True]
-    assert result(uninterrupted[0]) == result(uninterrupted[1])
-    store = uninterrupted[0].parents[1] / "store"
-    assert len(list(store.glob("*/weights.safetensors"))) == 1
-
-
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> dict[signal.Signals, tuple[Path, int, str]]:
     """Return, by signal, the folder of a run stopped in its training, its exit status and what it said."""
@@ -103,19 +100,23 @@ def test_an_interrupted_run_says_so_and_leaves_the_store_alone(stopped):
     assert said.strip().endswith("Interrupted. The store is sound; the same command goes on from the last epoch.")
     assert "Traceback" not in said
     assert not (folder / "run").exists()
+    assert len(list(folder.glob("outputs/store/*/training.ckpt"))) == 1
 
 
-def test_a_stopped_training_goes_on_from_its_last_epoch_to_the_same_result(stopped, uninterrupted):
-    folders = [folder for folder, _, _ in stopped.values()]
-    assert all(len(list(folder.glob("outputs/store/*/training.ckpt"))) == 1 for folder in folders)
-    assert not any((folder / "run/result.json").exists() for folder in folders)
-    for process in [start(folder, "hydra.run.dir=again") for folder in folders]:
+def test_two_processes_at_once_finish_a_killed_training_once_to_the_same_result(stopped, uninterrupted):
+    folder, status, _ = stopped[signal.SIGKILL]
+    assert status == -signal.SIGKILL
+    assert not (folder / "run/result.json").exists()
+    for process in [start(folder, f"hydra.run.dir={name}") for name in ("one", "other")]:
         ended(process)
-    (expected,) = (uninterrupted[0].parents[1] / "store").glob("*/weights.safetensors")
-    for folder in folders:
-        assert result(folder / "again") == result(uninterrupted[0])
-        trained_again = EventAccumulator(str(folder / "again")).Reload().Scalars("target/loss")
-        assert 0 < len(trained_again) < 40
-        (weights,) = folder.glob("outputs/store/*/weights.safetensors")
-        assert weights.read_bytes() == expected.read_bytes()
-        assert not list(folder.glob("outputs/store/*/training.ckpt"))
+    runs = [folder / "one", folder / "other"]
+    trained = [json.loads((path / "result.json").read_text())["target"]["trained"] for path in runs]
+    assert sorted(trained) == [False, True]
+    assert result(runs[0]) == result(runs[1]) == result(uninterrupted / "run")
+
+    events = EventAccumulator(str(runs[trained.index(True)])).Reload()
+    assert 0 < len(events.Scalars("target/loss")) < EPOCHS
+    (weights,) = folder.glob("outputs/store/*/weights.safetensors")
+    (expected,) = uninterrupted.glob("outputs/store/*/weights.safetensors")
+    assert weights.read_bytes() == expected.read_bytes()
+    assert not list(folder.glob("outputs/store/*/training.ckpt"))

@@ -37,6 +37,8 @@ def keep_quiet() -> None:
         # Curves have a point per epoch here, so the interval between steps means nothing.
         "The number of training batches .* is smaller than",
         ".*LeafSpec.* is deprecated",
+        # Weights that are not finite end a training with a sentence of ours.
+        "Encountered `nan` values",
     ):
         warnings.filterwarnings("ignore", message=message)
 

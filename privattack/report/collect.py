@@ -66,7 +66,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Collection:
-    """All that was found, in the order of the folders' names."""
+    """All that was found: runs with the same attack lie together, those without a defence first."""
 
     runs: list[Run]
     failures: list[Failure]
@@ -86,10 +86,16 @@ def collect(paths: Iterable[Path]) -> Collection:
         for found, name in ((results, "result.json"), (failures, "failure.json")):
             # A folder may be given twice, or with one that holds it.
             found |= {file.parent.resolve() for file in ([path] if path.name == name else path.rglob(name))}
+    runs = [run for folder in sorted(results) if (run := _sound(folder, "result.json", _run)) is not None]
+    jobs = [job for folder in sorted(failures - results) if (job := _sound(folder, "failure.json", _failure))]
     return Collection(
-        [run for folder in sorted(results) if (run := _sound(folder, "result.json", _run)) is not None],
-        [job for folder in sorted(failures - results) if (job := _sound(folder, "failure.json", _failure)) is not None],
+        sorted(runs, key=lambda run: _order(run.result["run"])), sorted(jobs, key=lambda job: _order(job.run))
     )
+
+
+def _order(run: Mapping[str, Any]) -> tuple:
+    named = [str(run[name]) for name in ("attack", "data", "nonmembers")]
+    return (*named, run["defence"] != "none", run["defence"], run["budget"], run["seed"])
 
 
 def _sound(folder: Path, name: str, read: Callable[[Path, dict[str, Any]], Read]) -> Read | None:

@@ -12,6 +12,7 @@ from privattack.report.results import Measurement
 
 INK, FAINT = "#1a1a1a", "#dcdcdc"
 HEIGHT = 340  # pixels
+TOP = 1.25  # of an axis from 0 to 1 that has labels over its points
 REFERENCE = {"color": INK, "width": 1, "dash": "longdashdot"}
 
 
@@ -110,11 +111,12 @@ def label_points(plot: go.Figure, points: Sequence[tuple[float, float, str]], *,
     taken: list[tuple[float, float]] = []
     for x, y, name in sorted(points):
         places = (y + step for step in (0.09, -0.09, 0.17, -0.17, 0.25, -0.25, 0.33, -0.33))
-        free = (place for place in places if all(abs(x - a) > width or abs(place - b) > 0.07 for a, b in taken))
+        inside = (place for place in places if 0.05 < place < TOP - 0.05)
+        free = (place for place in inside if all(abs(x - a) > width or abs(place - b) > 0.07 for a, b in taken))
         place = next(free, y + 0.09)
         taken.append((x, place))
         plot.add_annotation(
-            x=x, y=y, ax=0, ay=-(place - y) * (HEIGHT - 60), text=name, arrowhead=0, arrowwidth=0.7,
+            x=x, y=y, ax=0, ay=-(place - y) * (HEIGHT - 60) / TOP, text=name, arrowhead=0, arrowwidth=0.7,
             arrowcolor=INK, standoff=6, bgcolor="rgba(255, 255, 255, 0.8)",
         )  # fmt: skip
 

@@ -8,6 +8,7 @@ from privattack.report.drawing import (
     INK,
     LOOKS,
     REFERENCE,
+    TOP,
     Panel,
     attackers_of,
     empty_plot,
@@ -154,9 +155,9 @@ def privacy_against_utility(runs: Sequence[Run]) -> list[Panel]:
         if len(strongest) < 2:
             continue
         metric = "fidelity" if is_extraction(group[0].result) else "accuracy"
-        for cost, words, tickformat in (
-            ("test_accuracy", "accuracy that honest users see", ".0%"),
-            ("l1", "L1 distance of answers to the target's probabilities", ".1f"),
+        for cost, short, words, tickformat in (
+            ("test_accuracy", "accuracy", "accuracy that honest users see", ".0%"),
+            ("l1", "distortion", "L1 distance to the true probabilities", ".1f"),
         ):
             plot = empty_plot(words, f"best attacker's {metric}")
             points = []
@@ -171,10 +172,10 @@ def privacy_against_utility(runs: Sequence[Run]) -> list[Panel]:
                 )  # fmt: skip
                 points.append((paid["value"], success["value"], name))
             label_points(plot, points, width=0.6 if cost == "l1" else 0.2)
-            plot.update_xaxes(tickformat=tickformat, **({"range": [-0.1, 2.1]} if cost == "l1" else {}))
-            plot.update_yaxes(tickformat=".0%", range=[-0.02, 1.12])
+            plot.update_xaxes(tickformat=tickformat, **({"range": [-0.4, 2.3]} if cost == "l1" else {}))
+            plot.update_yaxes(tickformat=".0%", range=[-0.02, TOP], tickvals=[0, 0.2, 0.4, 0.6, 0.8, 1])
             described = f"{metric} of the best attacker of each defence against {words}"
-            panels.append(Panel(f"{title}: against {words}".removeprefix(": "), described, plot))
+            panels.append(Panel(f"{title}: {metric} against {short}".removeprefix(": "), described, plot))
     return panels
 
 

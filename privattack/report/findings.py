@@ -62,13 +62,18 @@ def _merge(group: Sequence[tuple[Mapping[str, Any], Finding | None]], named: Seq
         return None
     run, strongest = max(held, key=lambda one: one[1].strength)
     sentence = strongest.sentence
-    tells_defence = run["defence"] != "none" and run["defence"] in sentence.split()
-    if which := label(run, [name for name in named if not (name == "defence" and tells_defence)]):
+    told = set()
+    if run["defence"] != "none" and run["defence"] in sentence.split():
+        told.add("defence")
+    if f"{run['budget']:,} queries" in sentence:
+        told.add("budget")
+    if which := label(run, [name for name in named if name not in told]):
         sentence = f"{which}: {sentence}"
     elif not sentence.startswith(run["defence"]):
         sentence = sentence[0].upper() + sentence[1:]
     if len(group) > 1:
-        share = "all" if len(held) == len(group) else f"{len(held)} of"
+        alike = sum(finding.verdict == strongest.verdict for _, finding in held)
+        share = "all" if alike == len(group) else f"{alike} of"
         sentence += f" (So in {share} {len(group)} such runs.)"
     return Finding(strongest.strength, sentence)
 

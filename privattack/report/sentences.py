@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from privattack.report.published import PUBLISHED, comparable, headline
-from privattack.report.results import Result, above, best, figure, given, is_extraction, plain, points, share
+from privattack.report.results import (
+    Measurement,
+    Result,
+    above,
+    best,
+    figure,
+    given,
+    is_extraction,
+    plain,
+    points,
+    share,
+)
 
 DATA_SET_DIFFERENCE = 0.55  # a blind AUC above it: the images differ, whoever was a member
 CHANCE = 0.1  # of naming the same one of ten classes
@@ -24,10 +35,14 @@ class Subject:
 
 @dataclass(frozen=True)
 class Finding:
-    """A sentence, and how far beyond its condition the figures are: it orders findings of one kind."""
+    """A sentence, how far beyond its condition the figures are, which orders findings of one kind, and its verdict.
+
+    Where a template can come out differently, only runs with the same verdict count as saying the same.
+    """
 
     strength: float
     sentence: str
+    verdict: tuple[str, ...] = ()
 
 
 def data_sets_differ(subject: Subject) -> Finding | None:
@@ -47,23 +62,24 @@ def defence_costs(subject: Subject) -> Finding | None:
     """What a defence costs the published attack, and what from the one who knows it."""
     if subject.open_service is None:
         return None
-    words, losses = [], []
+    words, losses, verdict = [], [], []
+    run, metric = subject.result["run"], headline(subject.result["attackers"][0]["metrics"])
     for knowledge in QUERYING:
         defended, undefended = best(subject.result, knowledge), best(subject.open_service, knowledge)
         if defended is None or undefended is None:
             continue
         after, before = figure(defended), figure(undefended)
-        # What reaches no more than a coin has nothing to lose.
-        if not is_extraction(subject.result) and before["low"] <= 0.5:
-            continue
+        if _is_chance(before, extraction=is_extraction(subject.result)):
+            continue  # nothing to lose
         lost = above(before, after)
-        losses.append(before["value"] - after["value"] if lost else 0.0)
-        cost = points(before, after) if lost else "none that can be measured"
+        # Of losses that cannot be measured, the one that is known best.
+        losses.append(before["value"] - after["value"] if lost else after["low"] - after["high"])
+        verdict.append(f"{knowledge} loses {lost}")
+        cost = f"{points(before, after)} of {metric}" if lost else "nothing that can be measured"
         words.append(f"the {knowledge} attacker {cost} ({share(after)} instead of {share(before)})")
     if not words:
         return None
-    run, metric = subject.result["run"], headline(subject.result["attackers"][0]["metrics"])
-    return Finding(max(losses), f"{run['defence']} costs {' and '.join(words)}, in points of {metric}.")
+    return Finding(max(losses), f"{run['defence']} costs {', and '.join(words)}.", tuple(verdict))
 
 
 def published_learns_nothing(subject: Subject) -> Finding | None:
@@ -73,7 +89,7 @@ def published_learns_nothing(subject: Subject) -> Finding | None:
         return None
     run = subject.result["run"]
     sentence = (
-        f"at {run['budget']:,} queries the published recipe learns nothing ({share(figure(published))} fidelity), "
+        f"from {run['budget']:,} queries the published recipe learns nothing ({share(figure(published))} fidelity), "
         f"the adaptive attacker reaches {share(figure(adaptive))}."
     )
     return Finding(figure(adaptive)["value"] - figure(published)["value"], sentence)
@@ -83,14 +99,22 @@ def _nothing(subject: Subject) -> bool:
     published = best(subject.result, "published")
     if published is None or not is_extraction(subject.result):
         return False
-    fidelity = figure(published)
-    return fidelity["low"] <= CHANCE <= fidelity["high"] or fidelity["high"] < LEARNT_NOTHING
+    return _is_chance(figure(published), extraction=True)
+
+
+def _is_chance(success: Measurement, *, extraction: bool) -> bool:
+    if not extraction:
+        return success["low"] <= 0.5
+    return success["low"] <= CHANCE <= success["high"] or success["high"] < LEARNT_NOTHING
 
 
 def published_underrates(subject: Subject) -> Finding | None:
     """An adaptive attacker beats the published one in the same run, from the same answers."""
     published, adaptive = best(subject.result, "published"), best(subject.result, "adaptive")
-    if published is None or adaptive is None or _nothing(subject) or not above(figure(adaptive), figure(published)):
+    if published is None or adaptive is None or not above(figure(adaptive), figure(published)):
+        return None
+    # What is said of these already outweighs it.
+    if _nothing(subject) or data_sets_differ(subject):
         return None
     defence = subject.result["run"]["defence"]
     judged = "the service" if defence == "none" else defence
@@ -151,7 +175,7 @@ def nothing_leaks(subject: Subject) -> Finding | None:
     return Finding(auc["low"] - auc["high"], sentence)
 
 
-def _blind_auc(subject: Subject) -> Mapping[str, Any]:
+def _blind_auc(subject: Subject) -> Measurement:
     blind = best(subject.result, "blind", metric="auc")
     return figure(blind, "auc") if blind else {"value": None}
 
@@ -197,10 +221,10 @@ def against_the_study(subject: Subject) -> Finding | None:
     away, sd = abs(study - measured["value"]), measured.get("sd")
     runs = f"{share(measured)} {metric}"
     if measured["low"] <= study <= measured["high"]:
-        verdict = f"reproduces the study: {runs}, the study published {100 * study:.2f} %"
+        kind, verdict = "reproduces", f"reproduces the study: {runs}, the study published {100 * study:.2f} %"
     elif sd is not None and away <= 2 * sd:
         runs += f", sd {100 * sd:.1f} over {measured['repetitions']} repetitions"
-        verdict = f"varies: {runs}; the study's {100 * study:.2f} % is one draw of that"
+        kind, verdict = "varies", f"varies: {runs}; the study's {100 * study:.2f} % is one draw of that"
     else:
-        verdict = f"differs from the study: {runs}, the study published {100 * study:.2f} %"
-    return Finding(away, f"the published recipe on {run['defence']} {verdict}.")
+        kind, verdict = "differs", f"differs from the study: {runs}, the study published {100 * study:.2f} %"
+    return Finding(away, f"the published recipe on {run['defence']} {verdict}.", (kind,))

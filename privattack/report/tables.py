@@ -26,11 +26,12 @@ NOTES = {
 def table(collection: Collection) -> str:
     """Return a table for each kind of attack, with failed jobs as rows that say why."""
     everything = [run.result["run"] for run in collection.runs] + [job.run for job in collection.failures]
-    names = ["defence", *(name for name in varying(everything) if name not in ("attack", "defence"))]
     tables = []
     for attack in dict.fromkeys(run["attack"] for run in everything):
         runs = [run for run in collection.runs if run.result["run"]["attack"] == attack]
         jobs = [job for job in collection.failures if job.run["attack"] == attack]
+        varied = varying(run for run in everything if run["attack"] == attack)
+        names = ["defence", *(name for name in varied if name != "defence")]
         tables.append(_table(attack, runs, jobs, names))
     return "\n".join(tables)
 
@@ -50,7 +51,8 @@ def _table(attack: str, runs: Sequence[Run], jobs: Sequence[Failure], names: Seq
     # A box that scrolls must be within reach of the keyboard.
     return (
         f'<div class="box" tabindex="0" role="region" aria-label="{escape(attack)}"><table>'
-        f"<caption>{caption}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>{''.join(rows)}</tbody></table></div>"
+        f'<caption><div class="near">{caption}</div></caption>'
+        f"\n<thead><tr>{head}</tr></thead>\n<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
@@ -66,7 +68,8 @@ def _row(run: Run, names: Sequence[str], kinds: Sequence[str]) -> str:
 
 
 def _failed(job: Failure, names: Sequence[str], width: int) -> str:
-    return f'{_settings(job.run, names)}<td class="why" colspan="{width}">failed: {escape(job.why)}</td></tr>\n'
+    why = f'<div class="near">failed: {escape(job.why)}</div>'
+    return f'{_settings(job.run, names)}<td colspan="{width}">{why}</td></tr>\n'
 
 
 def _settings(run: Mapping[str, Any], names: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers import TensorBoardLogger
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard.summary import hparams
 
 # What HParams compares runs by; one line per run.
@@ -56,8 +57,19 @@ def write_events(logger: RunLogger, result: dict[str, Any], curves: list[dict[st
         writer.add_text("findings", sentence, number)
     # SummaryWriter.add_hparams would put the line into a run of its own.
     for summary in hparams(_settings(result["run"]), figures):
+        for value in summary.value:
+            _name_trial(value, Path(logger.save_dir), result["run"]["attack"])
         writer.file_writer.add_summary(summary)
     writer.close()
+
+
+def _name_trial(value: Any, folder: Path, attack: str) -> None:
+    """Let the HParams tab call a run by what differs first, and when it ran after that."""
+    session = HParamsPluginData.FromString(value.metadata.plugin_data.content)
+    if session.HasField("session_start_info"):
+        when, what = sorted((folder.name, folder.parent.name), key=lambda part: part.startswith(f"{attack}-"))
+        session.session_start_info.group_name = f"{what} {when}"
+        value.metadata.plugin_data.content = session.SerializeToString()
 
 
 def _settings(run: dict[str, Any]) -> dict[str, str | float | bool]:
@@ -66,4 +78,4 @@ def _settings(run: dict[str, Any]) -> dict[str, str | float | bool]:
         group, name = path.split(".")
         chosen[path] = run["config"][group][name]
     chosen["target"] = run["config"]["target"]["network"]["_target_"].rsplit(".", 1)[-1]
-    return {name: "all" if value is None else value for name, value in chosen.items()}
+    return {name: "-" if value is None else value for name, value in chosen.items()}

@@ -1,0 +1,131 @@
+"""The page opens from the disk, alone, and shows what users wrote as text."""
+
+import itertools
+import json
+from html.parser import HTMLParser
+
+import pytest
+
+from privattack.report.__main__ import main
+from privattack.report.collect import collect
+from privattack.report.findings import findings
+from privattack.report.page import page
+
+VOID = {"meta", "link", "br"}
+
+
+class Page(HTMLParser):
+    """What stands in the page, and whether each tag is closed in its order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict]] = []
+        self.texts: dict[str, list[str]] = {}
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open:
+            self.texts.setdefault(self.open[-1], []).append(data)
+
+
+def made(folder) -> tuple[str, Page]:
+    collection = collect([folder])
+    text = page(collection, findings([run.result for run in collection.runs]))
+    return text, Page(text)
+
+
+@pytest.fixture
+def membership(make_result, write_run):
+    metrics = {"accuracy": 0.9, "auc": 0.9}
+    return write_run(make_result({"adaptive": metrics, "blind": metrics}), "run", curves=True)
+
+
+def test_the_page_is_self_contained(membership):
+    text, parsed = made(membership)
+    for tag, attributes in parsed.tags:
+        assert "src" not in attributes
+        if tag == "link":
+            assert attributes["href"] == "data:,"
+    assert len(text.encode()) < 6e6
+    assert text.count("plotly.js v") == 1
+
+
+def test_the_page_has_a_language_a_title_a_viewport_and_headings_in_order(membership):
+    _, parsed = made(membership)
+    tags = [tag for tag, _ in parsed.tags]
+    assert ("html", {"lang": "en"}) in parsed.tags
+    assert any(attributes.get("name") == "viewport" for _, attributes in parsed.tags)
+    assert parsed.texts["title"] == ["privattack - mia"]
+    assert tags.count("table") == tags.count("caption") == 1
+    levels = [int(tag[1]) for tag in tags if tag in ("h1", "h2", "h3")]
+    assert levels[0] == 1
+    assert all(deeper - level <= 1 for level, deeper in itertools.pairwise(levels))
+
+
+def test_findings_come_first_and_sections_without_data_are_left_out(membership, make_result, write_run):
+    _, parsed = made(membership)
+    assert parsed.texts["h2"] == ["Findings", "Attacks and defences", "ROC", "Membership scores", "Settings"]
+    assert "difference between data sets" in parsed.texts["li"][0]
+    text, parsed = made(write_run(make_result({"published": {"fidelity": 0.9}}), "other"))
+    assert parsed.texts["h2"] == ["Attacks and defences", "Settings"]
+    assert "Plotly" not in text
+
+
+def test_what_users_wrote_is_shown_as_text(make_result, write_run):
+    evil = "</script><script>alert(1)</script>"
+    result = make_result({"adaptive": {"accuracy": 0.9, "auc": 0.9}}, defence=evil, data=evil)
+    result["run"]["config"]["note"] = evil
+    result["versions"]["torch"] = evil
+    folder = write_run(result, "run", curves=True)
+    (folder.parent / "failed").mkdir()
+    (folder.parent / "failed/failure.json").write_text(json.dumps({"run": result["run"], "why": evil}))
+    text, parsed = made(folder.parent)
+    assert "<script>alert" not in text
+    assert [tag for tag, _ in parsed.tags].count("script") == 3
+    figures = next(data for data in parsed.texts["script"] if data.startswith("["))
+    assert len(json.loads(figures)) == 2
+
+
+def test_attackers_stand_side_by_side_with_intervals_and_the_study(make_result, write_run, measured):
+    attackers = {"published": {"fidelity": measured(0.9, sd=0.01, repetitions=3)}, "no_query": {"fidelity": None}}
+    text, _ = made(write_run(make_result(attackers, data="mnist"), "run"))
+    assert "<td>89.66</td><td><strong>90.0</strong> [88.0, 92.0]<br><small>sd 1.0, 3 repetitions</small></td>" in text
+    assert "<td>- <small>(too few)</small></td>" in text
+
+
+def test_a_failed_job_is_a_row_that_says_why(make_result, write_run, tmp_path):
+    run = make_result({"published": {"fidelity": 0.9}}, budget=12345)["run"]
+    (tmp_path / "failure.json").write_text(json.dumps({"run": run, "why": "budget=12345: too many."}))
+    text, _ = made(tmp_path)
+    assert "failed: budget=12345: too many." in text
+
+
+def test_settings_that_all_runs_share_stand_once(make_result, write_run):
+    for budget in (100, 200):
+        folder = write_run(make_result({"published": {"fidelity": 0.9}}, budget=budget), str(budget))
+    text, _ = made(folder.parent)
+    assert text.count("LeNet") == 1
+    assert "budget = 100" in text
+    assert "budget = 200" in text
+
+
+def test_the_command_makes_the_page_again_from_any_set_of_results(membership, tmp_path, monkeypatch, capsys):
+    output = tmp_path / "elsewhere"
+    monkeypatch.setattr("sys.argv", ["report", str(membership), "--output", str(output)])
+    main()
+    assert f"report: {output / 'report.html'}" in capsys.readouterr().out
+    assert (output / "summary.csv").exists()
+    monkeypatch.setattr("sys.argv", ["report", str(tmp_path / "nowhere")])
+    with pytest.raises(SystemExit, match="no such folder"):
+        main()
