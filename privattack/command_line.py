@@ -5,6 +5,7 @@ Imports nothing slow, so that `--help` and a mistyped setting are answered at on
 
 import difflib
 import hashlib
+import json
 import logging
 import os
 import re
@@ -17,6 +18,7 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, OverrideParseException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -83,7 +85,11 @@ def main(job: Callable[[], None]) -> None:
 
 
 def run_job(config: DictConfig) -> None:
-    """Run one experiment in the folder that Hydra made; on an error that the user can mend, leave nothing."""
+    """Run one experiment in the folder that Hydra made.
+
+    On an error that the user can mend, a single run leaves nothing, and a job of a sweep a `failure.json` with the
+    reason: the sweep goes on, and its report has a row for it.
+    """
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     try:
@@ -105,9 +111,27 @@ def run_job(config: DictConfig) -> None:
         _remove_unfinished(folder)
         raise KeyboardInterrupt from interrupt
     except (UserError, HydraException, OmegaConfBaseException) as error:
-        failures.append(_sentence(error))
-        print(f"Error: {failures[-1]}", file=sys.stderr)
+        print(f"Error: {_sentence(error)}", file=sys.stderr)
         _remove_unfinished(folder)
+        _fail(_sentence(error), config)
+    except Exception as error:
+        if hydra.mode is not RunMode.MULTIRUN:
+            raise
+        log.exception("This job failed; the sweep goes on.")
+        _fail(f"{type(error).__name__}: {error}", config)
+
+
+def _fail(why: str, config: DictConfig) -> None:
+    failures.append(why)
+    hydra = HydraConfig.get()
+    if hydra.mode is RunMode.MULTIRUN:
+        folder = Path(hydra.runtime.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        settings = OmegaConf.to_container(config, resolve=False)
+        run = {name: hydra.runtime.choices[name] for name in ("attack", "defence", "data", "nonmembers")}
+        run |= {name: OmegaConf.select(config, name) for name in ("seed", "budget", "repetitions")}
+        content = json.dumps({"run": {**run, "config": settings}, "why": why}, indent=2)
+        (folder / "failure.json").write_text(content)
 
 
 def _sentence(error: BaseException) -> str:

@@ -247,8 +247,6 @@ def _training(target: TrainedTarget, outcome: Outcome) -> list[tuple[str, int, s
 def _curves(outcome: Outcome, name: str) -> tuple[list[str], list[tuple[str | float | int, ...]]]:
     columns = list(outcome.verdicts[0].curves[name])
     rows = [
-        (verdict.name, *row)
-        for verdict in outcome.verdicts
-        for row in zip(*verdict.curves[name].values(), strict=True)
+        (verdict.name, *row) for verdict in outcome.verdicts for row in zip(*verdict.curves[name].values(), strict=True)
     ]
     return ["attacker", *columns], rows

@@ -203,14 +203,31 @@ def test_a_sweep_goes_on_after_a_job_that_fails(run_py):
     assert ended.complained == "Error: budget=0: needs a whole number from 1 up.\n"
     assert {one["run"]["budget"] for one in results("outputs").values()} == {20, 30}
     (sweep,) = Path("outputs").glob("sweep-*")
-    assert len([path for path in sweep.iterdir() if path.is_dir()]) == 2
+    (failure,) = sweep.rglob("failure.json")
+    assert json.loads(failure.read_text())["why"] == "budget=0: needs a whole number from 1 up."
+    assert [path.name for path in failure.parent.iterdir()] == ["failure.json"]
+    assert "budget=0: needs a whole number" in (sweep / "report.html").read_text()
 
 
-def test_a_sweep_of_which_nothing_can_run_leaves_nothing(run_py):
+def test_a_job_that_breaks_is_a_row_of_its_sweep_too(run_py, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("a defence of one's own broke")
+
+    monkeypatch.setattr("privattack.defences.label_only.LabelOnly.respond", broken)
+    ended = run_py("-m", *FAST, "defence=label_only,none")
+    assert ended.status == 1
+    (sweep,) = Path("outputs").glob("sweep-*")
+    (failure,) = sweep.rglob("failure.json")
+    assert json.loads(failure.read_text())["why"] == "RuntimeError: a defence of one's own broke"
+    assert [one["run"]["defence"] for one in results("outputs").values()] == ["none"]
+
+
+def test_a_sweep_of_which_nothing_can_run_leaves_the_reasons(run_py):
     ended = run_py("-m", *FAST, "budget=0,-1")
     assert ended.status == 1
     assert re.findall(r"Error: budget=(\S+):", ended.complained) == ["0", "-1"]
-    assert list(Path("outputs").iterdir()) == []
+    assert len([*Path("outputs").rglob("failure.json")]) == 2
+    assert results("outputs") == {}
 
 
 def test_an_option_that_is_not_there_stops_a_sweep_before_its_first_job(run_py):

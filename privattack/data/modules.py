@@ -81,7 +81,11 @@ class TargetDataModule(lightning.LightningDataModule):
 
     @staticmethod
     def _chunks(images: Tensor, labels: Tensor, order: Tensor, batch_size: int) -> Chunks:
-        return Chunks(lambda places: (images.index_select(0, places), labels[places]), order.to(labels.device), batch_size=batch_size)
+        return Chunks(
+            lambda places: (images.index_select(0, places), labels[places]),
+            order.to(labels.device),
+            batch_size=batch_size,
+        )
 
 
 class QueryDataModule(lightning.LightningDataModule):

@@ -102,13 +102,13 @@ def label_ends(plot: go.Figure, ends: Sequence[tuple[float, str, str]], *, gap: 
 
 
 def label_points(plot: go.Figure, points: Sequence[tuple[float, float, str]], *, width: float) -> None:
-    """Write each point's name above or below it, where no other label is.
+    """Write each point's name above or below it, where no other label or point is.
 
     Args:
         points: x, y from 0 to 1, and the name.
         width: of a label, in units of x.
     """
-    taken: list[tuple[float, float]] = []
+    taken = [(x, y) for x, y, _ in points]
     for x, y, name in sorted(points):
         places = (y + step for step in (0.09, -0.09, 0.17, -0.17, 0.25, -0.25, 0.33, -0.33))
         inside = (place for place in places if 0.05 < place < TOP - 0.05)

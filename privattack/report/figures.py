@@ -156,7 +156,7 @@ def privacy_against_utility(runs: Sequence[Run]) -> list[Panel]:
             continue
         metric = "fidelity" if is_extraction(group[0].result) else "accuracy"
         for cost, short, words, tickformat in (
-            ("test_accuracy", "accuracy", "accuracy that honest users see", ".0%"),
+            ("test_accuracy", "users' accuracy", "accuracy that honest users see", ".0%"),
             ("l1", "distortion", "L1 distance to the true probabilities", ".1f"),
         ):
             plot = empty_plot(words, f"best attacker's {metric}")

@@ -1,7 +1,8 @@
 """Findings: what results say, computed from their intervals, the weightiest first."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from privattack.report import sentences as say
@@ -35,8 +36,8 @@ RULES: tuple[tuple[Callable[[Subject], Finding | None], tuple[str, ...]], ...] =
 def findings(results: Sequence[Result]) -> list[str]:
     """Return what results say, one sentence each.
 
-    Results that differ in budget, seed or repetitions alone share a sentence: that of the strongest, with
-    the number of those for which it holds.
+    Results that differ in budget, seed or repetitions alone share a sentence where they come out alike: that
+    of the strongest, with the number of those for which it holds.
 
     Args:
         results: contents of `result.json`, one or more; each needs `run`, `target`, `service` and `attackers`.
@@ -50,32 +51,35 @@ def findings(results: Sequence[Result]) -> list[str]:
             run = subject.result["run"]
             alike = label(run, [name for name in names if name not in REPEATED])
             groups.setdefault(alike, []).append((run, rule(subject)))
-        merged = [_merge(group, [name for name in varied if name in names]) for group in groups.values()]
-        held = sorted((one for one in merged if one is not None), key=lambda one: -one.strength)
-        found += [one.sentence for one in held]
+        named = [name for name in varied if name in names]
+        merged = [finding for group in groups.values() for finding in _merged(group, named)]
+        found += [finding.sentence for finding in sorted(merged, key=lambda one: -one.strength)]
     return found
 
 
-def _merge(group: Sequence[tuple[Mapping[str, Any], Finding | None]], named: Sequence[str]) -> Finding | None:
+def _merged(group: Sequence[tuple[Mapping[str, Any], Finding | None]], named: Sequence[str]) -> Iterator[Finding]:
+    """Yield for each verdict the strongest finding, with the number of runs that share it."""
     held = [(run, finding) for run, finding in group if finding is not None]
-    if not held:
-        return None
-    run, strongest = max(held, key=lambda one: one[1].strength)
-    sentence = strongest.sentence
+    for verdict in dict.fromkeys(finding.verdict for _, finding in held):
+        alike = [(run, finding) for run, finding in held if finding.verdict == verdict]
+        run, strongest = max(alike, key=lambda one: one[1].strength)
+        sentence = _placed(run, strongest.sentence, named)
+        if len(group) > 1:
+            share = "all" if len(alike) == len(group) else f"{len(alike)} of"
+            sentence += f" (So in {share} {len(group)} such runs.)"
+        yield replace(strongest, sentence=sentence)
+
+
+def _placed(run: Mapping[str, Any], sentence: str, named: Sequence[str]) -> str:
+    """Put before a sentence which run it is of, as far as it does not say so itself."""
     told = set()
     if run["defence"] != "none" and run["defence"] in sentence.split():
         told.add("defence")
     if f"{run['budget']:,} queries" in sentence:
         told.add("budget")
     if which := label(run, [name for name in named if name not in told]):
-        sentence = f"{which}: {sentence}"
-    elif not sentence.startswith(run["defence"]):
-        sentence = sentence[0].upper() + sentence[1:]
-    if len(group) > 1:
-        alike = sum(finding.verdict == strongest.verdict for _, finding in held)
-        share = "all" if alike == len(group) else f"{alike} of"
-        sentence += f" (So in {share} {len(group)} such runs.)"
-    return Finding(strongest.strength, sentence)
+        return f"{which}: {sentence}"
+    return sentence if sentence.startswith(run["defence"]) else sentence[0].upper() + sentence[1:]
 
 
 def _subjects(results: Sequence[Result]) -> list[Subject]:

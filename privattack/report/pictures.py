@@ -65,6 +65,9 @@ def _of_sweep(runs: Sequence[Run]) -> Iterator[tuple[str, Figure]]:
         for axes, (title, group) in zip(plots, groups, strict=True):
             _against_budget(axes, group, metric)
             axes.set(xscale="log", xlabel="queries", ylabel=metric, title=title, ylim=(0, 1.02))
+            asked = sorted({run.result["run"]["budget"] for run in group})
+            axes.set_xticks(asked, [f"{budget:,}" for budget in asked])
+            axes.minorticks_off()
             axes.legend()
         yield f"{metric}_against_budget", picture
 

@@ -62,9 +62,7 @@ class BareConvNet(nn.Module):
 
 
 def random_images(count: int) -> LabelledImages:
-    return LabelledImages(
-        torch.randint(0, 256, (count, 28, 28), dtype=torch.uint8), torch.randint(0, 10, (count,))
-    )
+    return LabelledImages(torch.randint(0, 256, (count, 28, 28), dtype=torch.uint8), torch.randint(0, 10, (count,)))
 
 
 def bare_target(network: nn.Module, images: Tensor, labels: Tensor, test: Tensor, test_labels: Tensor) -> None:
@@ -125,9 +123,12 @@ def targets(rounds: int, device: torch.device, workplace: Path) -> None:
         members, test = random_images(count), random_images(count // 6)
         data = TargetDataModule(members, test, batch_size=BATCH, seed=0, device=device)
         tensors = (*data.members, *data.test)
-        checkpoint = workplace / "training.ckpt"
 
-        def train(build: Callable[..., nn.Module] = ours, data: TargetDataModule = data) -> None:
+        def train(
+            build: Callable[..., nn.Module] = ours,
+            data: TargetDataModule = data,
+            checkpoint: Path = workplace / "training.ckpt",
+        ) -> None:
             checkpoint.unlink(missing_ok=True)
             train_target(
                 build(classes=10), data, classes=10, lr=1.0, gamma=0.7, epochs=1, seed=0, device=device,
@@ -188,7 +189,8 @@ def main() -> None:
     arguments = parser.parse_args()
     device = device_of(arguments.device)
     machine = torch.cuda.get_device_name() if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
-    print(f"{machine}, torch {torch.__version__} with {torch.get_num_threads()} threads, Python {platform.python_version()}")
+    versions = f"torch {torch.__version__}, Python {platform.python_version()}"
+    print(f"{machine}, {torch.get_num_threads()} threads, {versions}")
     with tempfile.TemporaryDirectory() as folder:
         sweep(arguments.rounds, Path(folder))
         surrogates(arguments.rounds, device)

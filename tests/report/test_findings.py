@@ -120,15 +120,17 @@ def test_runs_of_several_budgets_share_a_sentence_that_counts_them(make_result):
     assert sentence.endswith("(So in 2 of 3 such runs.)")
 
 
-def test_only_runs_with_the_same_verdict_are_counted(make_result):
+def test_only_runs_that_come_out_alike_share_a_sentence(make_result):
     results = []
     for budget, adaptive in ((100, 0.5), (1000, 0.9), (3000, 0.9)):
         results.append(make_result({"published": {"fidelity": 0.9}, "adaptive": {"fidelity": 0.9}}, budget=budget))
         attackers = {"published": {"fidelity": 0.4}, "adaptive": {"fidelity": adaptive}}
         results.append(make_result(attackers, budget=budget, defence="flatten"))
-    (sentence,) = [one for one in findings(results) if "flatten costs" in one]
-    assert "the adaptive attacker nothing" in sentence
-    assert sentence.endswith("(So in 2 of 3 such runs.)")
+    both, published = [one for one in findings(results) if "flatten costs" in one]
+    assert "and the adaptive attacker 40.0 points" in both
+    assert both.endswith("(So in 1 of 3 such runs.)")
+    assert "and the adaptive attacker nothing" in published
+    assert published.endswith("(So in 2 of 3 such runs.)")
 
 
 def test_what_could_not_be_measured_yields_no_finding(make_result):

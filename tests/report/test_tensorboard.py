@@ -52,12 +52,12 @@ def test_a_run_is_one_line_in_the_hparams_tab(events):
         "attack": "mea",
         "defence": "none",
         "data": "digits",
-        "nonmembers": "all",
+        "nonmembers": "-",
         "target": "Net",
     }
     assert settings["budget"].number_value == 200
     assert settings["surrogate.epochs"].number_value == 10
-    assert settings["target.train_size"].string_value == "all"
+    assert settings["target.train_size"].string_value == "-"
     content = events.SummaryMetadata("_hparams_/experiment").plugin_data.content
     metrics = plugin_data_pb2.HParamsPluginData.FromString(content).experiment.metric_infos
     assert "published/fidelity" in {metric.name.tag for metric in metrics}
