@@ -108,7 +108,12 @@ def _plan(
         held_out = data.train.take(split.held_out)
         nonmembers = instantiate(config.nonmembers).images(held_out=held_out, test=data.test)
         splits = [split_candidates(len(members), len(nonmembers), budget=budget, seed=seed) for seed in seeds]
-        return lambda services, _: _infer(attack, services, members, nonmembers, splits, seeds)
+
+        def infer(services: list[Service], target: TrainedTarget) -> Outcome:
+            target.model.remember(nonmembers)
+            return _infer(attack, services, members, nonmembers, splits, seeds)
+
+        return infer
     raise UserError(f"attack={config.attack._target_}: needs a subclass of ExtractionAttack or MembershipAttack.")
 
 

@@ -16,7 +16,7 @@ from privattack.attacks.knowledge import Knowledge
 from privattack.attacks.membership.base import Inference
 from privattack.data.images import LabelledImages
 from privattack.metrics import Measurement
-from privattack.service import Service, digests
+from privattack.service import Service
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,7 @@ def judge_extraction(
 ) -> list[Verdict]:
     """Compare surrogates with the target on every test image, and on those that were never asked about."""
     pixels = test.pixels()
-    fingerprints = digests(pixels)
-    asked = [service.transcript.contains(fingerprints) for service in services]
+    asked = [service.transcript.contains(test.digests) for service in services]
     target = target_log_probabilities.numpy().astype(np.float64)
     labels = test.labels.numpy()
     right = target.argmax(axis=1) == labels

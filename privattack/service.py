@@ -1,6 +1,5 @@
 """The service: all that an attacker can touch."""
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -9,16 +8,12 @@ import numpy as np
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from privattack.data.images import digests
 from privattack.defences.base import Defence, Reveals
 
 
 class BudgetExceeded(Exception):
     """An attack asked for more images than its budget; nothing of the query was answered."""
-
-
-def digests(pixels: Float[Tensor, "n 1 28 28"]) -> list[bytes]:
-    """Return what tells one image from another: a hash of its pixels, 16 bytes each."""
-    return [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in pixels.contiguous().numpy()]
 
 
 @dataclass

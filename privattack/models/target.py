@@ -106,7 +106,7 @@ class Target(nn.Module):
     Images are answered in large batches; in eval mode none influences another.
     """
 
-    def __init__(self, network: nn.Module, *, device: torch.device, batch_size: int = 2_000) -> None:
+    def __init__(self, network: nn.Module, *, device: torch.device, batch_size: int = 500) -> None:
         super().__init__()
         self.network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.device = device

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from privattack.data.images import DataSet
 from privattack.data.modules import TargetDataModule
 from privattack.errors import UserError
+from privattack.models.remembered import RememberedTarget
 from privattack.models.store import UNREADABLE, ModelStore, StoredModel, fingerprint
 from privattack.models.target import Target, train_target
 from privattack.randomness import derive
@@ -27,7 +28,7 @@ class TrainedTarget:
     """A target and what the judge knows of it.
 
     Attributes:
-        model: answers pixels with log-probabilities.
+        model: answers pixels with log-probabilities; knows the answers for the training and the test part.
         fingerprint: its address in the store.
         trained: whether it was trained in this run.
         history: its training, a row per epoch; empty for the user's own weights.
@@ -35,7 +36,7 @@ class TrainedTarget:
         test_log_probabilities: the target's answers for the test part.
     """
 
-    model: Target
+    model: RememberedTarget
     fingerprint: str
     trained: bool
     history: list[dict[str, float]]
@@ -62,6 +63,10 @@ class Recipe:
     batch_size: int
     seed: int
     checkpoint: str | None = None
+
+
+# The last target of this process: the jobs of a sweep mostly share one.
+_remembered: dict[tuple[str, str], RememberedTarget] = {}
 
 
 def obtain_target(
@@ -91,12 +96,8 @@ def obtain_target(
 
     def judged(history: list[dict[str, float]]) -> StoredModel:
         model = Target(network, device=device)
-        part = data.train.take(members)
-        outputs = {
-            "member_hits": model(part.pixels()).argmax(dim=1) == part.labels,
-            "test_log_probabilities": model(data.test.pixels()),
-        }
-        if not outputs["test_log_probabilities"].isfinite().all():
+        outputs = {"train": model(data.train.pixels()), "test": model(data.test.pixels())}
+        if not all(answers.isfinite().all() for answers in outputs.values()):
             setting = f"lr={recipe.lr}" if recipe.checkpoint is None else f"checkpoint={recipe.checkpoint}"
             raise UserError(
                 f"target.{setting}: the target answers with numbers that are not finite, so it cannot be attacked; "
@@ -148,13 +149,19 @@ def obtain_target(
         stored, _ = store.obtain(address, evaluate)
         trained = False
     network.load_state_dict(dict(stored.weights))
+    key = (fingerprint(address), device.type)
+    if key not in _remembered:
+        _remembered.clear()
+        _remembered[key] = RememberedTarget(Target(network, device=device))
+    model = _remembered[key]
+    on_members = model.remember(data.train, stored.outputs["train"])[members]
     return TrainedTarget(
-        model=Target(network, device=device),
+        model=model,
         fingerprint=fingerprint(address),
         trained=trained,
         history=stored.history,
-        member_hits=stored.outputs["member_hits"],
-        test_log_probabilities=stored.outputs["test_log_probabilities"],
+        member_hits=on_members.argmax(dim=1) == data.train.labels[members],
+        test_log_probabilities=model.remember(data.test, stored.outputs["test"]),
         seconds=time.perf_counter() - started,
     )
 

@@ -22,7 +22,7 @@ RECIPE = {
 }
 MODEL = StoredModel(
     {"layer.weight": torch.arange(6.0).reshape(2, 3), "seen": torch.tensor(4)},
-    {"member_hits": torch.tensor([True, False])},
+    {"train": torch.zeros(2, 3)},
     [{"epoch": 0.0, "loss": 0.1 + 0.2}, {"epoch": 1.0, "loss": 1e-9}],
 )
 

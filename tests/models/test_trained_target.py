@@ -12,6 +12,7 @@ from torch import nn
 
 from privattack.data.images import DataSet
 from privattack.errors import UserError
+from privattack.models import trained_target
 from privattack.models.networks import MLP, ConvNet, LeNet
 from privattack.models.store import ModelStore
 from privattack.models.trained_target import Recipe, load_checkpoint, obtain_target
@@ -20,6 +21,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 
 RECIPE = Recipe(network={"_target_": "LeNet"}, lr=1.0, gamma=0.9, epochs=2, batch_size=16, seed=0)
 MEMBERS = torch.arange(0, 80, 2)
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered():
+    """Each test is a process of its own as far as remembered answers go."""
+    trained_target._remembered.clear()
 
 
 def lenet() -> nn.Module:
@@ -44,8 +51,8 @@ def obtain(data, tmp_path):
 
 
 def assert_same(one, other) -> None:
-    weights = other.model.state_dict()
-    assert all(torch.equal(tensor, weights[name]) for name, tensor in one.model.state_dict().items())
+    weights = other.model.model.state_dict()
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in one.model.model.state_dict().items())
     assert torch.equal(one.test_log_probabilities, other.test_log_probabilities)
     assert torch.equal(one.member_hits, other.member_hits)
     assert one.history == other.history
@@ -60,9 +67,9 @@ def test_the_second_run_takes_what_the_first_trained(obtain):
 
 def test_what_the_judge_is_told_is_what_the_target_answers(obtain, data):
     target = obtain()
-    torch.testing.assert_close(target.model(data.test.pixels()), target.test_log_probabilities, rtol=0, atol=0)
+    torch.testing.assert_close(target.model.model(data.test.pixels()), target.test_log_probabilities, rtol=0, atol=0)
     members = data.train.take(MEMBERS)
-    assert torch.equal(target.member_hits, target.model(members.pixels()).argmax(dim=1) == members.labels)
+    assert torch.equal(target.member_hits, target.model.model(members.pixels()).argmax(dim=1) == members.labels)
     assert len(target.history) == 2
 
 
@@ -127,10 +134,10 @@ def test_a_users_own_weights_are_the_target(name, obtain, data, tmp_path):
     own = lenet()
     path = weights_of(own, tmp_path / name)
     target = obtain(checkpoint=str(path))
-    assert all(torch.equal(w, own.state_dict()[name]) for name, w in target.model.network.state_dict().items())
+    assert all(torch.equal(w, own.state_dict()[name]) for name, w in target.model.model.network.state_dict().items())
     assert (target.trained, target.history) == (False, [])
     assert_same(obtain(checkpoint=str(path)), target)
-    assert torch.equal(target.test_log_probabilities, target.model(data.test.pixels()))
+    assert torch.equal(target.test_log_probabilities, target.model.model(data.test.pixels()))
 
 
 def test_other_weights_at_the_same_path_are_another_target(obtain, tmp_path):
