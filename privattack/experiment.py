@@ -149,7 +149,7 @@ def _extract(
     extraction = attack.run(services, data.test, seeds=seeds)
     seconds = time.perf_counter() - started
     verdicts = judge_extraction(extraction, services, data.test, target.test_log_probabilities)
-    return Outcome(verdicts, services, seconds, extraction.surrogates.history, {})
+    return Outcome(verdicts, services, seconds, extraction.surrogates.history, {"queries": extraction.queries.numpy()})
 
 
 def _infer(

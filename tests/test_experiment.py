@@ -170,6 +170,10 @@ def test_the_split_says_who_was_a_member_and_no_judged_image_was_known(cells):
             known, unknown = (split[f"candidates_{repetition}_{part}"] for part in ("known", "unknown"))
             assert not set(known) & set(unknown)
         assert split["candidates_0_members"].tolist() != split["candidates_1_members"].tolist()
+    with np.load(cells["mea", "none"] / "splits.npz", allow_pickle=False) as split:
+        first, second = split["queries"]
+        assert len(set(first)) == len(first) == len(second)
+        assert first.tolist() != second.tolist()
 
 
 @pytest.mark.parametrize("attack", ["mea", "mia"])

@@ -1,6 +1,5 @@
 import torch
 
-from privattack.data.images import LabelledImages
 from privattack.models.remembered import RememberedTarget
 
 
@@ -44,8 +43,6 @@ def test_unknown_images_go_to_the_target(make_images):
     known, unknown, model = make_images(5), make_images(4, seed=1), Counting()
     target = RememberedTarget(model)
     target.remember(known)
-    both = LabelledImages(
-        *(torch.cat(pair) for pair in ((known.images, unknown.images), (known.labels, unknown.labels)))
-    )
+    both = known.join(unknown)
     assert torch.equal(target(both.pixels()), Counting()(both.pixels()))
     assert model.asked == 5 + 9

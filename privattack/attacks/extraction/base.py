@@ -4,6 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jaxtyping import Int64
+from torch import Tensor
+
 from privattack.attacks.knowledge import Knowledge
 from privattack.data.images import LabelledImages
 from privattack.models.surrogate import Surrogates
@@ -17,10 +20,12 @@ class Extraction:
     Attributes:
         attackers: name and knowledge of each attacker, in the order of the surrogates' lessons.
         surrogates: one per attacker and repetition.
+        queries: indices of the images of the pool that were asked about, in order, per repetition.
     """
 
     attackers: Sequence[tuple[str, Knowledge]]
     surrogates: Surrogates
+    queries: Int64[Tensor, "repetitions n"]
 
 
 class ExtractionAttack(ABC):

@@ -59,4 +59,4 @@ class ModelExtraction(ExtractionAttack):
         }
         taught = [lessons[attacker] for attacker in self.attackers]
         trained = self.surrogates.train(pixels, queries, taught, seeds=seeds)
-        return Extraction([(attacker.value, attacker) for attacker in self.attackers], trained)
+        return Extraction([(attacker.value, attacker) for attacker in self.attackers], trained, queries)
