@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from privattack.report.published import PUBLISHED, headline
+from privattack.report.published import PUBLISHED, SETTINGS, comparable, headline
 
 
 def percent(measurement: dict[str, Any], *, interval: bool = True) -> str:
@@ -24,7 +24,7 @@ def table(result: dict[str, Any], folder: Path) -> str:
     for attacker in result["attackers"]:
         name = headline(attacker["metrics"])
         figure = attacker["metrics"][name]
-        comparable = attacker["knowledge"] == "published" and name == success and published is not None
+        beside = attacker["knowledge"] == "published" and name == success and published is not None
         rows.append(
             (
                 run["attack"],
@@ -33,15 +33,16 @@ def table(result: dict[str, Any], folder: Path) -> str:
                 name,
                 percent(figure),
                 f"{100 * figure['sd']:.2f}" if figure.get("sd") is not None else "-",
-                f"{100 * published:.2f}" if comparable and published is not None else "-",
+                f"{100 * published:.2f}" if beside and published is not None else "-",
                 f"{result['timings']['attack_seconds']:.2f}",
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
-    if success and any(key in run["config"]["data"]["_target_"] for key in ("digits", "usps")):
-        lines.append("(the published figures are of MNIST)")
+    if success and not comparable(run):
+        settings = " ".join(f"{name}={value}" for name, value in SETTINGS[run["attack"]].items())
+        lines.append(f"(published with {settings})")
     origin = "trained now" if target["trained"] else "not trained in this run"
     repetitions = run["repetitions"]
     lines += [

@@ -66,10 +66,11 @@ def test_it_says_where_the_target_came_from_what_was_found_and_where_the_files_a
     assert "1 repetition, " in "\n".join(shown(run__repetitions=1, target__trained=False))
 
 
-def test_published_figures_beside_other_data_say_whose_they_are():
-    config = {"data": {"_target_": "privattack.data.sources.digits"}}
-    assert "(the published figures are of MNIST)" in shown(run__config=config)
-    assert "(the published figures are of MNIST)" not in shown()
+def test_published_figures_beside_other_settings_say_at_which_they_were_measured():
+    settings = "(published with data=mnist budget=3000)"
+    assert settings in shown(run__data="digits")
+    assert settings in shown(run__budget=500)
+    assert settings not in shown()
 
 
 @pytest.mark.parametrize("defence", ["flatten", "mine"])
