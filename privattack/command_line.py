@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, OverrideParseException
@@ -94,7 +94,7 @@ def run_job(config: DictConfig) -> None:
     folder = Path(hydra.runtime.output_dir)
     try:
         _check_added(config, hydra.overrides.task)
-        settings.check(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
+        settings.check(cast(dict[str, Any], OmegaConf.to_container(config, resolve=True)))
         if (folder / "result.json").exists():
             raise UserError(f"hydra.run.dir={folder}: holds a result already; choose another folder.")
         # Here and not above: importing PyTorch takes seconds.

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -122,7 +122,7 @@ def _target(
 ) -> TrainedTarget:
     settings = config.target
     recipe = Recipe(
-        network=OmegaConf.to_container(settings.network, resolve=True),  # type: ignore[arg-type]
+        network=cast(dict[str, Any], OmegaConf.to_container(settings.network, resolve=True)),
         lr=float(settings.lr),
         gamma=float(settings.gamma),
         epochs=settings.epochs,

@@ -108,7 +108,7 @@ class Target(nn.Module):
 
     def __init__(self, network: nn.Module, *, device: torch.device, batch_size: int = 500) -> None:
         super().__init__()
-        self.network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.network = network.to(device).to(memory_format=torch.channels_last).eval()
         self.device = device
         self.batch_size = batch_size
 
