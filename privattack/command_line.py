@@ -230,9 +230,15 @@ def _known() -> list[str]:
 
 
 def _remove_unfinished(folder: Path) -> None:
+    """Remove what this run wrote, and nothing else: the folder may be the user's own."""
     if not (folder / "result.json").exists():
         logging.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder / ".hydra", ignore_errors=True)
+        for pattern in ("run.log", "events.out.tfevents.*", "splits.npz", "training.csv", "roc.csv", "histograms.csv"):
+            for path in folder.glob(pattern):
+                path.unlink()
+        with suppress(OSError):  # it holds something of the user's
+            folder.rmdir()
     if folder.parent.parent == Path("outputs").resolve():
         with suppress(OSError):  # it holds another run
             folder.parent.rmdir()

@@ -17,6 +17,7 @@ from privattack.attacks.extraction.base import ExtractionAttack
 from privattack.attacks.membership.base import Candidates, MembershipAttack
 from privattack.attacks.membership.blind import blind_inference
 from privattack.data.images import DataSet, LabelledImages
+from privattack.data.nonmembers import Holdout
 from privattack.data.splits import CandidateSplit, TrainingSplit, split_candidates, split_training
 from privattack.defences.base import Defence
 from privattack.errors import UserError
@@ -106,7 +107,13 @@ def _plan(
     if isinstance(attack, MembershipAttack):
         members = data.train.take(split.members)
         held_out = data.train.take(split.held_out)
-        nonmembers = instantiate(config.nonmembers).images(held_out=held_out, test=data.test)
+        choice = instantiate(config.nonmembers)
+        if config.target.checkpoint is not None and isinstance(choice, Holdout):
+            raise UserError(
+                f"nonmembers=holdout: nobody says which images target.checkpoint={config.target.checkpoint} was not "
+                "trained on; choose nonmembers=test, or another that it cannot have seen."
+            )
+        nonmembers = choice.images(held_out=held_out, test=data.test)
         splits = [split_candidates(len(members), len(nonmembers), budget=budget, seed=seed) for seed in seeds]
 
         def infer(services: list[Service], target: TrainedTarget) -> Outcome:

@@ -259,3 +259,23 @@ def test_a_run_leaves_its_settings_and_a_log_beside_its_result(run_py):
     assert "attack:" in (folder / ".hydra/config.yaml").read_text()
     assert (folder / "run.log").is_file()
     assert np.load(folder / "splits.npz")["members"].size == 200
+
+
+def test_what_fails_leaves_the_users_own_files(run_py):
+    Path("mine").mkdir()
+    Path("mine/thesis.txt").write_text("years of work")
+    assert run_py(*FAST, "hydra.run.dir=mine", "budget=0").status == 1
+    assert [path.name for path in Path("mine").iterdir()] == ["thesis.txt"]
+
+
+def test_any_value_may_fail_and_be_a_row(run_py):
+    run_py("-m", *FAST, "budget=0,abc,null")
+    (page,) = Path("outputs").rglob("report.html")
+    assert all(f"budget={value}: needs a whole number" in page.read_text() for value in ("0", "abc", "null"))
+
+
+def test_the_users_own_weights_have_no_held_out_images(run_py):
+    torch.save(MLP(classes=10).state_dict(), "mine.pth")
+    ended = run_py(*FAST, "attack=mia", "nonmembers=holdout", "target.checkpoint=mine.pth", "budget=100")
+    assert ended.status == 1
+    assert "nonmembers=holdout: nobody says which images target.checkpoint=mine.pth" in ended.complained

@@ -95,7 +95,9 @@ def collect(paths: Iterable[Path]) -> Collection:
 
 def _order(run: Mapping[str, Any]) -> tuple:
     named = [str(run[name]) for name in ("attack", "data", "nonmembers")]
-    return (*named, run["defence"] != "none", run["defence"], run["budget"], run["seed"])
+    # A failed job may have a word where a number belongs.
+    numbers = [(0, run[name], "") if type(run[name]) is int else (1, 0, str(run[name])) for name in ("budget", "seed")]
+    return (*named, run["defence"] != "none", run["defence"], *numbers)
 
 
 def _sound(folder: Path, name: str, read: Callable[[Path, dict[str, Any]], Read]) -> Read | None:
@@ -115,7 +117,12 @@ def _run(folder: Path, result: dict[str, Any]) -> Run:
 
 
 def _failure(folder: Path, content: dict[str, Any]) -> Failure:
-    return Failure(folder, {name: content["run"][name] for name in RUN}, str(content["why"]))
+    run = {name: content["run"][name] for name in RUN}
+    # What made the job fail may be a list, or whatever else was typed.
+    run |= {
+        name: value if type(value := run[name]) is int else str(value) for name in ("seed", "budget", "repetitions")
+    }
+    return Failure(folder, run, str(content["why"]))
 
 
 def check(result: Mapping[str, Any]) -> None:

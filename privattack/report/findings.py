@@ -84,17 +84,19 @@ def _placed(run: Mapping[str, Any], sentence: str, named: Sequence[str]) -> str:
 
 def _subjects(results: Sequence[Result]) -> list[Subject]:
     """Find to each result with a defence the one without."""
-    without = {_settings(result["run"]): result for result in results if result["run"]["defence"] == "none"}
+    without = {_settings(result): result for result in results if result["run"]["defence"] == "none"}
     return [
-        Subject(result, without.get(_settings(result["run"])) if result["run"]["defence"] != "none" else None)
+        Subject(result, without.get(_settings(result)) if result["run"]["defence"] != "none" else None)
         for result in results
     ]
 
 
-def _settings(run: Mapping[str, Any]) -> str:
+def _settings(result: Result) -> str:
+    """Return what two runs must share, the very target included, for their difference to be the defence's."""
+
     def material(node: Any) -> Any:
         if isinstance(node, Mapping):
             return {name: material(value) for name, value in node.items() if name not in IMMATERIAL}
         return node
 
-    return json.dumps(material(run), sort_keys=True, default=str)
+    return json.dumps([material(result["run"]), result["target"]["fingerprint"]], sort_keys=True, default=str)

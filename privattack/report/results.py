@@ -36,9 +36,14 @@ def label(run: Mapping[str, Any], names: Sequence[str]) -> str:
     words = []
     for name, value in attributes(run).items():
         if name in names and value is not None and value is not False:
-            shown = f"{value:,}" if name == "budget" else str(value)
+            shown = count(value) if name == "budget" else str(value)
             words.append(shown if name in bare else name.replace("_", " ") if value is True else f"{name} {shown}")
     return ", ".join(words)
+
+
+def count(value: Any) -> str:
+    """Return a whole number with its thousands apart, and anything else (a failed job's setting) as it is."""
+    return f"{value:,}" if type(value) is int and value >= 1_000 else str(value)
 
 
 def is_extraction(result: Result) -> bool:

@@ -19,8 +19,8 @@ from privattack.report.results import (
 )
 
 DATA_SET_DIFFERENCE = 0.55  # a blind AUC above it: the images differ, whoever was a member
-CHANCE = 0.1  # of naming the same one of ten classes
-LEARNT_NOTHING = 0.2
+LEARNT_NOTHING = 0.2  # chance is 0.1 with ten classes
+NARROW = 0.1  # the widest half of an interval from which "reproduces" is said
 QUERYING = ("published", "adaptive")
 VISIBLE_DISTORTION = 0.1  # L1 distance between probabilities, which is 2 at most
 
@@ -105,7 +105,8 @@ def _nothing(subject: Subject) -> bool:
 def _is_chance(success: Measurement, *, extraction: bool) -> bool:
     if not extraction:
         return success["low"] <= 0.5
-    return success["low"] <= CHANCE <= success["high"] or success["high"] < LEARNT_NOTHING
+    # An interval so wide that it holds chance, too, says nothing: it must end below what learning reaches.
+    return success["high"] < LEARNT_NOTHING
 
 
 def published_underrates(subject: Subject) -> Finding | None:
@@ -220,11 +221,14 @@ def against_the_study(subject: Subject) -> Finding | None:
     measured = figure(ours, metric)
     away, sd = abs(study - measured["value"]), measured.get("sd")
     runs = f"{share(measured)} {metric}"
-    if measured["low"] <= study <= measured["high"]:
+    within = measured["low"] <= study <= measured["high"]
+    if within and measured["high"] - measured["low"] <= 2 * NARROW:
         kind, verdict = "reproduces", f"reproduces the study: {runs}, the study published {100 * study:.2f} %"
     elif sd is not None and away <= 2 * sd:
         runs += f", sd {100 * sd:.1f} over {measured['repetitions']} repetitions"
         kind, verdict = "varies", f"varies: {runs}; the study's {100 * study:.2f} % is one draw of that"
+    elif within:
+        return None
     else:
         kind, verdict = "differs", f"differs from the study: {runs}, the study published {100 * study:.2f} %"
     return Finding(away, f"the published recipe on {run['defence']} {verdict}.", (kind,))

@@ -6,7 +6,17 @@ from typing import Any
 
 from privattack.report.collect import Collection, Failure, Run
 from privattack.report.published import PUBLISHED, comparable, headline
-from privattack.report.results import Measurement, attributes, figure, given, is_extraction, label, plain, varying
+from privattack.report.results import (
+    Measurement,
+    attributes,
+    count,
+    figure,
+    given,
+    is_extraction,
+    label,
+    plain,
+    varying,
+)
 
 KNOWLEDGE = {
     "published": "Published attack",
@@ -74,7 +84,7 @@ def _failed(job: Failure, names: Sequence[str], width: int) -> str:
 
 def _settings(run: Mapping[str, Any], names: Sequence[str]) -> str:
     values = attributes(run)
-    cells = [f"{values[name]:,}" if name == "budget" else str(values[name]) for name in names]
+    cells = [count(values[name]) if name == "budget" else str(values[name]) for name in names]
     first, *others = map(escape, cells)
     return f'<tr><th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in others)
 

@@ -49,7 +49,12 @@ def make_result() -> MakeResult:
         return {
             "schema": 1,
             "run": {**settings, "config": config},
-            "target": {"train_accuracy": measurement(0.95), "test_accuracy": measurement(0.9), "trained": True},
+            "target": {
+                "train_accuracy": measurement(0.95),
+                "test_accuracy": measurement(0.9),
+                "trained": True,
+                "fingerprint": "0123456789abcdef",
+            },
             "service": {
                 "test_accuracy": measurement(0.9),
                 "labels_changed": {"value": 0.0, "low": 0.0, "high": 0.01, "n": 1000},
