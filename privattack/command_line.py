@@ -232,7 +232,10 @@ def _known() -> list[str]:
 def _remove_unfinished(folder: Path) -> None:
     """Remove what this run wrote, and nothing else: the folder may be the user's own."""
     if not (folder / "result.json").exists():
-        logging.shutdown()
+        for handler in [*logging.getLogger().handlers]:
+            if isinstance(handler, logging.FileHandler):  # one that stays would write the log again
+                handler.close()
+                logging.getLogger().removeHandler(handler)
         shutil.rmtree(folder / ".hydra", ignore_errors=True)
         for pattern in ("run.log", "events.out.tfevents.*", "splits.npz", "training.csv", "roc.csv", "histograms.csv"):
             for path in folder.glob(pattern):
