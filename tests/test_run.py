@@ -90,7 +90,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> dict[signal.Signals, tu
     for sign, process in processes.items():
         until_an_epoch_is_kept(folders[sign] / "outputs/store", process)
         process.send_signal(sign)
-    said = {sign: process.communicate(timeout=60)[0] for sign, process in processes.items()}
+    said = {sign: process.communicate(timeout=180)[0] for sign, process in processes.items()}
     return {sign: (folders[sign], process.returncode, said[sign]) for sign, process in processes.items()}
 
 
