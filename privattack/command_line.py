@@ -24,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from privattack import settings
 from privattack.errors import UserError
+from privattack.whole_files import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ def _fail(why: str, config: DictConfig) -> None:
         run = {name: hydra.runtime.choices[name] for name in ("attack", "defence", "data", "nonmembers")}
         run |= {name: OmegaConf.select(config, name) for name in ("seed", "budget", "repetitions")}
         content = json.dumps({"run": {**run, "config": settings}, "why": why}, indent=2)
-        (folder / "failure.json").write_text(content)
+        write_whole(folder / "failure.json", content.encode())
 
 
 def _sentence(error: BaseException) -> str:

@@ -15,7 +15,6 @@ import hashlib
 import io
 import json
 import logging
-import os
 import pickle
 import struct
 import time
@@ -31,6 +30,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from privattack.errors import UserError
+from privattack.whole_files import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -136,16 +136,6 @@ def _write(folder: Path, model: StoredModel, recipe: Mapping[str, Any]) -> None:
     write_whole(folder / "history.csv", history.getvalue().encode())
     facts = {"recipe": recipe, "sha256": sums, "torch": torch.__version__}
     write_whole(folder / "recipe.json", json.dumps(facts, indent=1).encode())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it appears whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
 
 
 def _is_checkpoint(path: Path) -> None:

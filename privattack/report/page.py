@@ -12,9 +12,9 @@ from plotly.offline import get_plotlyjs
 from privattack.report.collect import Collection
 from privattack.report.drawing import Panel
 from privattack.report.figures import against_budget, histograms, privacy_against_utility, rocs
-from privattack.report.files import write_whole
 from privattack.report.findings import findings
 from privattack.report.tables import configurations, table
+from privattack.whole_files import write_whole
 
 FIRST_FINDINGS = 12
 PANELS = 24  # in a section: more are not looked at
