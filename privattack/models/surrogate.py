@@ -85,19 +85,26 @@ class SurrogateModule(lightning.LightningModule):
 
     def training_step(self, batches: MiniBatches, _: int) -> None:
         optimizer: Any = self.optimizers(use_pl_optimizer=False)
-        repetitions = len(self.lessons[0].answers)
         for images, answers in batches:
-            parts = zip(
-                self.lessons,
-                self(images).split(repetitions),
-                answers.split(repetitions),
-                strict=True,
-            )
-            losses = torch.cat([lesson.loss(surrogate, answer) for lesson, surrogate, answer in parts])
+            losses = self.losses(images, answers)
             optimizer.zero_grad()
             losses.sum().backward()
             optimizer.step()
             self._losses.append(losses.detach())
+
+    def losses(
+        self, images: Float[Tensor, "e n 1 28 28"], answers: Float[Tensor, "e m classes"]
+    ) -> Float[Tensor, " e"]:
+        """Return each surrogate's loss on a mini-batch: here of images of which each has an answer."""
+        return self.lesson_losses(self(images), answers)
+
+    def lesson_losses(
+        self, surrogates: Float[Tensor, "e n classes"], answers: Float[Tensor, "e n classes"]
+    ) -> Float[Tensor, " e"]:
+        """Return each surrogate's loss by its lesson, from its log-probabilities and the answers to learn."""
+        repetitions = len(self.lessons[0].answers)
+        parts = zip(self.lessons, surrogates.split(repetitions), answers.split(repetitions), strict=True)
+        return torch.cat([lesson.loss(surrogate, answer) for lesson, surrogate, answer in parts])
 
     def on_train_epoch_end(self) -> None:
         losses = torch.stack(self._losses, dim=1).cpu().unflatten(0, (len(self.lessons), -1))
@@ -167,10 +174,20 @@ class SurrogateTrainer:
             batch_size=self.batch_size,
             device=device,
         )
+        return self._fit(module, data, seeds, device)
+
+    def _fit(
+        self,
+        module: SurrogateModule,
+        data: lightning.LightningDataModule,
+        seeds: Sequence[int],
+        device: torch.device,
+    ) -> "Surrogates":
+        networks = len(module.lessons) * len(seeds)
         trainer = make_trainer(
             device=device,
             epochs=self.epochs,
-            description=f"Training {len(networks)} surrogate{'s' if len(networks) > 1 else ''}",
+            description=f"Training {networks} surrogate{'s' if networks > 1 else ''}",
             progress=self.progress,
         )
         with torch.random.fork_rng():

@@ -74,7 +74,7 @@ class ActiveThief(ExtractionAttack):
             return [Batch.of_pool(pool, order[: self.start]) for order in orders]
         if count == len(pool.images):
             return [Batch.of_pool(pool, torch.empty(0, dtype=torch.int64)) for _ in seeds]
-        copies = self.teach(asked, reveals, seeds=seeds)
+        copies = self.teach(asked, pool, reveals, seeds=seeds)
         probabilities = copies.predict(pool.images.pixels())[0].exp()
         size = max(1, round(self.growth * count))
         return [

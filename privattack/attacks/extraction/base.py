@@ -140,8 +140,9 @@ class ExtractionAttack(ABC):
         """
         attackers = [one for one in self.attackers if one is not Knowledge.NO_QUERY or pool.has_labels]
         asked = self._ask(services, pool, budgets[-1], seeds)
+        reveals = services[0].reveals
         curve = [
-            (budget, self.teach([one.first(budget) for one in asked], services[0].reveals, attackers, seeds=seeds))
+            (budget, self.teach([one.first(budget) for one in asked], pool, reveals, attackers, seeds=seeds))
             for budget in budgets
         ]
         return Extraction([(attacker.value, attacker) for attacker in attackers], curve, asked)
@@ -175,9 +176,14 @@ class ExtractionAttack(ABC):
             ]
         return asked
 
+    def trainer(self, pool: QueryPool) -> SurrogateTrainer:
+        """Return how surrogates are trained: on the answers, unless an attack has more to teach them."""
+        return self.surrogates
+
     def teach(
         self,
         asked: Sequence[Asked],
+        pool: QueryPool,
         reveals: Reveals,
         attackers: Sequence[Knowledge] = (Knowledge.ADAPTIVE,),
         *,
@@ -192,7 +198,7 @@ class ExtractionAttack(ABC):
         }
         images = torch.cat([one.images for one in asked])
         queries = torch.arange(len(images)).view(len(asked), -1)
-        return self.surrogates.train(images, queries, [lessons[attacker]() for attacker in attackers], seeds=seeds)
+        return self.trainer(pool).train(images, queries, [lessons[attacker]() for attacker in attackers], seeds=seeds)
 
 
 def adaptive_loss(reveals: Reveals) -> Loss:

@@ -95,7 +95,7 @@ class JacobianAugmentation(ExtractionAttack):
         randoms = [generator(seed, "jbda.round", count) for seed in seeds]
         plans = [self._plan(one, size, random) for one, random in zip(asked, randoms, strict=True)]
         images = towards(
-            self.teach(asked, reveals, seeds=seeds),
+            self.teach(asked, pool, reveals, seeds=seeds),
             torch.stack([parents.images for parents, _ in plans]),
             torch.stack([classes for _, classes in plans]),
             self.step,

@@ -65,7 +65,7 @@ class KnockoffNets(ExtractionAttack):
         if count == 0:
             self._bandits = Bandits.without_preference(len(seeds), len(names))
         else:
-            self._learn(asked, classes, reveals, seeds)
+            self._learn(asked, pool, classes, reveals, seeds)
         return [
             Batch.of_pool(pool, draw(preferences, order[~torch.isin(order, one.places)], classes, self.round, random))
             for preferences, order, one, random in zip(
@@ -78,7 +78,12 @@ class KnockoffNets(ExtractionAttack):
         ]
 
     def _learn(
-        self, asked: Sequence[Asked], classes: Int64[Tensor, " pool"], reveals: Reveals, seeds: Sequence[int]
+        self,
+        asked: Sequence[Asked],
+        pool: QueryPool,
+        classes: Int64[Tensor, " pool"],
+        reveals: Reveals,
+        seeds: Sequence[int],
     ) -> None:
         bandits = self._bandits
         before = bandits.losses.shape[1]
@@ -87,7 +92,7 @@ class KnockoffNets(ExtractionAttack):
         actions = classes[torch.stack([one.places for one in asked])]
         bandits.learn(actions, answers, images)
         if answers.shape[1] >= 2 * bandits.taught:
-            bandits.copies, bandits.taught = self.teach(asked, reveals, seeds=seeds), answers.shape[1]
+            bandits.copies, bandits.taught = self.teach(asked, pool, reveals, seeds=seeds), answers.shape[1]
 
 
 @dataclass
