@@ -58,12 +58,18 @@ def largest(budgets: Sequence[int] | None, default: int) -> int:
     return max(budgets) if budgets else default
 
 
+def partial(made: DictConfig) -> DictConfig:
+    """Return settings of which Hydra makes a function that takes what they leave out."""
+    return OmegaConf.create({**made, "_partial_": True})
+
+
 def register_resolvers() -> None:
     """Make known to OmegaConf what the files in `conf` compute."""
     OmegaConf.register_new_resolver("run_name", run_name, replace=True)
     OmegaConf.register_new_resolver("process", os.getpid, replace=True)
     OmegaConf.register_new_resolver("if_emnist", if_emnist, replace=True)
     OmegaConf.register_new_resolver("largest", largest, replace=True)
+    OmegaConf.register_new_resolver("partial", partial, replace=True)
 
 
 def main(job: Callable[[], None]) -> None:

@@ -134,6 +134,15 @@ def test_surrogates(make, option):
     assert surrogate.network(classes=10)(torch.zeros(3, 1, 28, 28)).shape == (3, 10)
 
 
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "target"])
+def test_a_surrogate_can_have_the_targets_own_architecture(make, option):
+    surrogate = make("surrogate", f"target={option}", "surrogate=target")
+    target = instantiate(composed(f"target={option}").target.network, classes=26)
+    assert type(surrogate.network(classes=26)) is type(target)
+    attack = instantiate(composed(f"target={option}", "surrogate=target").attack)
+    assert type(attack.surrogates.network(classes=26)) is type(target)
+
+
 @pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "attack"])
 def test_attacks(make, option):
     assert isinstance(

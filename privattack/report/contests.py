@@ -1,7 +1,7 @@
 """Extraction attacks against the same service, budget by budget."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -69,7 +69,7 @@ def beyond(first: Measurement, *others: Measurement) -> float:
 
 def contests(results: Sequence[Result]) -> list[Contest]:
     """Return the contests with two attacks or more, over the budgets of all runs and of their curves."""
-    copying = [result for result in results if is_extraction(result) and _entrant(result)]
+    copying = [result for result in results if is_extraction(result) and contender(result)]
     varied = varying(result["run"] for result in copying)
     shared = ["defence", *(name for name in varied if name != "defence" and not below(name, OWN))]
     own = ["attack", *(name for name in varied if name.startswith("attack."))]
@@ -77,11 +77,12 @@ def contests(results: Sequence[Result]) -> list[Contest]:
     ordered = sorted(copying, key=lambda result: result["run"]["attack"] != RANDOM)
     found: dict[tuple[str, str], Contest] = {}
     for result in ordered:
-        entrant = _entrant(result)
+        entrant = contender(result)
         if entrant is None:
             continue
         title, name = label(result["run"], shared), label(result["run"], own)
-        contest = found.setdefault((title, _conditions(result)), Contest(title, result["target"]["test_accuracy"]))
+        alike = conditions(result, lambda name: below(name, OWN))
+        contest = found.setdefault((title, alike), Contest(title, result["target"]["test_accuracy"]))
         is_random = result["run"]["attack"] == RANDOM
         contestant = contest.contestants.setdefault(name, Contestant(name, entrant["knowledge"], is_random))
         for one in at_each_budget(result):
@@ -94,16 +95,17 @@ def contests(results: Sequence[Result]) -> list[Contest]:
     return sorted(several, key=lambda contest: order[contest.title])
 
 
-def _entrant(result: Result) -> Attacker | None:
+def contender(result: Result) -> Attacker | None:
+    """Return the attacker by whom attacks are compared: the adaptive one, where there is one."""
     return best(result, "adaptive", metric="fidelity") or best(result, "published", metric="fidelity")
 
 
-def _conditions(result: Result) -> str:
-    """Return what contestants must share, the very target included."""
-    named = {name: value for name, value in attributes(result["run"]).items() if name in FIELDS and name not in OWN}
+def conditions(result: Result, is_own: Callable[[str], bool]) -> str:
+    """Return what results must share to be compared in settings of their own; the very target included."""
+    named = {name: value for name, value in attributes(result["run"]).items() if name in FIELDS and not is_own(name)}
     settings = {
         name: value
         for name, value in flat(result["run"]["config"]).items()
-        if not below(name, OWN) and not IMMATERIAL.intersection(name.split("."))
+        if not is_own(name) and not IMMATERIAL.intersection(name.split("."))
     }
     return json.dumps([named, settings, result["target"]["fingerprint"]], sort_keys=True, default=str)

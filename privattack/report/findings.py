@@ -8,6 +8,7 @@ from typing import Any
 from privattack.report import contest_sentences
 from privattack.report import membership_sentences as membership
 from privattack.report import sentences as say
+from privattack.report.architectures import architecture_worth
 from privattack.report.contests import contests
 from privattack.report.naming import IMMATERIAL, attributes, below, flat, label, varying
 from privattack.report.results import Result
@@ -57,6 +58,7 @@ def findings(results: Sequence[Result]) -> list[str]:
         *_said((FIRST,), subjects, varied),
         *contest_sentences.winners(compared),
         *contest_sentences.against_random(compared),
+        *architecture_worth(results),
         *_said(RULES, subjects, varied),
     ]
 
