@@ -30,7 +30,7 @@ def copies(runs: Sequence[Run]) -> str:
     titles = ["Run", *TITLES, *(TRANSFER[name] for name in transferred), "Queries", "Calls", *(["Money"] * paid)]
     caption = (
         "The best attacker who queries. Shares in %; without a query: the floor, trained on labels of the attacker's "
-        "own. Cost of one repetition."
+        "own for the same images, which the answers chose where there is more than one call. Cost of one repetition."
     )
     if transferred:
         caption += " Transfer: the share of adversarial examples made on the copy that fool the target."
@@ -41,6 +41,20 @@ def copies(runs: Sequence[Run]) -> str:
 def pools(results: Sequence[Result]) -> list[str]:
     """Return a sentence for each query pool: how large it is, and how far it overlaps with the images judged by."""
     return list(dict.fromkeys(_pool(result) for result in results if result.get("pool")))
+
+
+def overlaps(results: Sequence[Result]) -> list[str]:
+    """Return a sentence for each query pool that holds images by which surrogates are judged."""
+    shared = {
+        pool_of(result["run"]): result["pool"]["judged_by"]
+        for result in results
+        if result.get("pool") and result["pool"]["judged_by"]
+    }
+    return [
+        f"{judged:,} of the images that copies are judged by lie in the pool {name}: a strategy that chooses among them "
+        "is judged by its choice, too; pool=holdout keeps them apart."
+        for name, judged in shared.items()
+    ]
 
 
 def _pool(result: Result) -> str:

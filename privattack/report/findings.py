@@ -10,6 +10,7 @@ from privattack.report import membership_sentences as membership
 from privattack.report import sentences as say
 from privattack.report.architectures import architecture_worth
 from privattack.report.contests import contests
+from privattack.report.copies import overlaps
 from privattack.report.naming import IMMATERIAL, attributes, below, flat, label, varying
 from privattack.report.results import Result
 from privattack.report.subjects import Finding, Subject
@@ -58,6 +59,7 @@ def findings(results: Sequence[Result]) -> list[str]:
         *_said((FIRST,), subjects, varied),
         *contest_sentences.winners(compared),
         *contest_sentences.against_random(compared),
+        *(overlaps(results) if compared else []),
         *architecture_worth(results),
         *_said(RULES, subjects, varied),
     ]

@@ -121,10 +121,16 @@ def service_gives_nothing(subject: Subject) -> Finding | None:
     if best(subject.result, "adaptive") is None:
         return None
     sentence = (
-        "the service gave nothing measurable away beyond the images: a copy trained on labels of the attacker's "
-        f"own reaches {share(figure(without))} fidelity, the best attack that queries {share(figure(querying))}."
+        f"the service gave nothing measurable away beyond the images: a copy trained on {_own_labels(subject)} reaches "
+        f"{share(figure(without))} fidelity, the best attack that queries {share(figure(querying))}."
     )
     return Finding(figure(without)["value"] - figure(querying)["value"], sentence)
+
+
+def _own_labels(subject: Subject) -> str:
+    # Of an attack in rounds even who never asks has images that the answers chose.
+    chosen = " for the images that the answers chose" if subject.result["service"].get("rounds", 1) > 1 else ""
+    return f"labels of the attacker's own{chosen}"
 
 
 def service_gives(subject: Subject) -> Finding | None:
@@ -134,7 +140,7 @@ def service_gives(subject: Subject) -> Finding | None:
         return None
     sentence = (
         f"the service's answers are worth {points(figure(querying), figure(without))} of fidelity: "
-        f"{share(figure(querying))} with them, {share(figure(without))} without a query."
+        f"{share(figure(querying))} with them, {share(figure(without))} from {_own_labels(subject)}."
     )
     return Finding(figure(querying)["value"] - figure(without)["value"], sentence)
 

@@ -78,6 +78,23 @@ def test_each_strategy_is_compared_with_random_queries_in_one_sentence(results):
     assert not any("No budget at which mea" in sentence for sentence in said)
 
 
+def test_that_copies_are_judged_by_images_of_the_pool_is_said_where_strategies_are_compared(results):
+    sentence = "1,000 of the images that copies are judged by lie in the pool test: a strategy that chooses among them"
+    assert [one.startswith(sentence) for one in findings(results)].count(True) == 1
+    assert not any("pool=holdout keeps them apart" in one for one in findings(results[:1]))
+    for result in results:
+        result["pool"]["judged_by"] = 0
+    assert not any("pool=holdout keeps them apart" in one for one in findings(results))
+
+
+def test_who_never_asks_has_images_that_the_answers_chose_where_there_are_rounds(results):
+    in_rounds, at_once = results[0], results[2]
+    at_once["service"]["rounds"] = 1
+    chosen = "from labels of the attacker's own for the images that the answers chose."
+    assert any(chosen in sentence for sentence in findings([in_rounds]))
+    assert any(sentence.endswith("from labels of the attacker's own.") for sentence in findings([at_once]))
+
+
 def test_defences_have_a_winner_each_and_share_the_sentence_on_a_strategy(make, results):
     others = [
         make({100: 0.70, 300: 0.80, 1000: 0.95}, "activethief", defence="label_only"),
