@@ -51,8 +51,8 @@ def overlaps(results: Sequence[Result]) -> list[str]:
         if result.get("pool") and result["pool"]["judged_by"]
     }
     return [
-        f"{judged:,} of the images that copies are judged by lie in the pool {name}: a strategy that chooses among them "
-        "is judged by its choice, too; pool=holdout keeps them apart."
+        f"{judged:,} of the images that copies are judged by lie in the pool {name}: a strategy that chooses among "
+        "them is judged by its choice, too; pool=holdout keeps them apart."
         for name, judged in shared.items()
     ]
 
