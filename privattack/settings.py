@@ -58,7 +58,10 @@ def _path(*, optional: bool = False) -> Rule:
 
 
 def _class() -> Rule:
-    return lambda value: isinstance(value, Mapping), "a _target_, the name of a class, and its settings"
+    return (
+        lambda value: isinstance(value, Mapping) and "_target_" in value,
+        "a _target_, the name of a class, and its settings",
+    )
 
 
 LARGEST_SEED = 2**63 - 1  # what every random generator takes
@@ -109,6 +112,24 @@ RULES: dict[str, Rule] = {
     "attack.shift": _whole(0),
     "attack.gamma": _number(0.0),
     "attack.candidates": _whole(4),
+    **{
+        f"attack.{name}": _whole(1)
+        for name in (
+            "start",
+            "shortlist",
+            "round",
+            "reservoir",
+            "mu",
+            "steps",
+            "latent",
+            "batch",
+            "generator_steps",
+            "student_steps",
+            "directions",
+        )
+    },
+    "attack.doublings": _whole(0),
+    "attack.targets": _whole(1, optional=True),
     "attack.quantile": _number(0.0, 1.0),
     "defence": _class(),
     "surrogate.network": _class(),

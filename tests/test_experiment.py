@@ -303,6 +303,8 @@ def test_a_service_that_answers_labels_leaves_score_attacks_what_the_label_tells
             r"^target\.train_size=1000: .* 200 non-members; set target\.train_size to 600",
         ),
         (["attack=lira", "shadow.epochs=9"], r"^shadow\.epochs=9: the target is trained with target\.epochs=3"),
+        (["pool=holdout", "target.checkpoint=x.pth", "target.train_size=600"], r"^pool=holdout: nobody says which"),
+        (["pool=noise", "attack.attackers=[no_query]", "budget=5"], r"^attack\.attackers=\[no_query\]: .* no labels"),
         (["attack=lira", "target.checkpoint=x.pth", "nonmembers=test"], r"^target\.checkpoint=x\.pth: nobody says"),
         (["attack=bavaria", "shadow.count=2"], r"^shadow\.count=2: the attack needs \d+ shadow models or more"),
     ],

@@ -104,6 +104,9 @@ def test_an_attacks_own_settings_are_checked(override):
         ("surrogate.lr", -1e-3),
         ("surrogate.lr", True),
         ("surrogate.batch_size", 64.0),
+        ("surrogate.network", {"width": 3}),
+        ("attack.steps", 1.5),
+        ("attack.doublings", -1),
         ("trainer.progress", "yes"),
         ("verbose", 1),
         ("data.download", None),
@@ -143,7 +146,12 @@ def test_the_budget_is_a_whole_number_or_an_error_in_one_sentence(value):
 
 def test_a_setting_that_is_not_there_is_no_mistake():
     check({})
-    check({"target": {"network": {}}, "data": {"_target_": "privattack.data.sources.digits"}})
+    check(
+        {
+            "target": {"network": {"_target_": "torch.nn.Identity"}},
+            "data": {"_target_": "privattack.data.sources.digits"},
+        }
+    )
 
 
 def test_a_folder_of_settings_replaced_by_a_word_is_left_to_hydra():

@@ -12,6 +12,7 @@ from privattack.attacks.chain import ExtractThenInfer
 from privattack.attacks.extraction.base import ExtractionAttack
 from privattack.attacks.membership.base import MembershipAttack
 from privattack.attacks.membership.shadow import ShadowAttack
+from privattack.data import query_pools
 from privattack.data.images import DataSet
 from privattack.data.nonmembers import Holdout
 from privattack.data.pool import make_pool
@@ -49,7 +50,13 @@ def choose_family(
         raise UserError(f"targets={config.targets}: needs an attack with shadow models, such as attack=lira.")
     members, held_out = data.train.take(split.members), data.train.take(split.held_out)
     if isinstance(attack, ExtractionAttack | ExtractThenInfer):
-        queries = instantiate(config.pool).pool(held_out=held_out, test=data.test, classes=data.classes)
+        chosen = instantiate(config.pool)
+        if config.target.checkpoint is not None and isinstance(chosen, query_pools.Holdout):
+            raise UserError(
+                f"pool=holdout: nobody says which images target.checkpoint={config.target.checkpoint} was not trained "
+                "on; choose pool=test, or another that it cannot have seen."
+            )
+        queries = chosen.pool(held_out=held_out, test=data.test, classes=data.classes)
     if isinstance(attack, ExtractionAttack):
         return ExtractionFamily(attack, data, queries, _transfer(config), budgets=_budgets(config), seeds=seeds)
     if config.targets is not None and config.target.checkpoint is not None:

@@ -54,8 +54,9 @@ def _copies(results: Sequence[Result]) -> list[Copies]:
         run, best = result["run"], contender(result)
         named = attributes(run)
         copies = found.setdefault(conditions(result, _is_own), Copies(label(run, shown), named["target"]))
-        is_alike = _network(run, "surrogate") == _network(run, "target")
-        fidelity = copies.alike if is_alike else copies.others.setdefault(named["surrogate"], {})
+        network = _network(run, "surrogate")
+        is_alike = network == _network(run, "target")
+        fidelity = copies.alike if is_alike else copies.others.setdefault(_name(network), {})
         for one in at_each_budget(result):
             for attacker in one["attackers"]:
                 if best is not None and attacker["name"] == best["name"] and given(figure(attacker, "fidelity")):
@@ -73,6 +74,13 @@ def _network(run: Mapping[str, Any], group: str) -> dict[str, Any]:
     return {name: value for name, value in network.items() if name != "_partial_"}
 
 
+def _name(network: Mapping[str, Any]) -> str:
+    """Return a network's class and settings in words; the module too, where it is not ours."""
+    path = str(network.get("_target_", "")).removeprefix("privattack.models.networks.")
+    settings = [f"{name} {value}" for name, value in network.items() if name != "_target_"]
+    return ", ".join([path if "." in path else path.lower(), *settings])
+
+
 def _sentence(architecture: str, other: str, pairs: Mapping[int, tuple[Measurement, Measurement]]) -> str:
     gains = {budget: beyond(alike, different) for budget, (alike, different) in pairs.items()}
     losses = {budget: beyond(different, alike) for budget, (alike, different) in pairs.items()}
@@ -82,7 +90,7 @@ def _sentence(architecture: str, other: str, pairs: Mapping[int, tuple[Measureme
     if gains[budget] > 0:
         verdict = f"knowing the architecture is worth {apart:.1f} points"
     elif losses[budget] > 0:
-        verdict = f"knowing the architecture harms the attacker by {apart:.1f} points"
+        verdict = f"trained alike, the target's own is the worse one by {apart:.1f} points"
     else:
         verdict = "knowing the architecture is worth nothing that can be measured"
     if len(pairs) > 1:

@@ -54,13 +54,13 @@ def _strategy(name: str, compared: Sequence[Contest]) -> str:
         won[contest.title] = [budget for budget, (ahead, _) in gaps.items() if ahead > 0]
         lost[contest.title] = [budget for budget, (_, behind) in gaps.items() if behind > 0]
         most = max([most, *(ahead for ahead, _ in gaps.values())])
-    beaten = f"; random queries beat it {_where(lost)}" if any(lost.values()) else ""
+    beaten = f"; mea beats it {_where(lost)}" if any(lost.values()) else ""
     if not any(won.values()):
-        return f"No budget at which {name} beats random queries beyond the intervals{beaten}."
+        return f"No budget at which {name} beats mea beyond the intervals{beaten}."
     never = [title for title, budgets in won.items() if not budgets]
     nowhere = f"; at no budget on {', '.join(never)}" if never else ""
     return (
-        f"{name} beats random queries beyond the intervals {_where(won)}, by {100 * most:.1f} points at most"
+        f"{name} beats mea (random queries) beyond the intervals {_where(won)}, by {100 * most:.1f} points at most"
         f"{nowhere}{beaten}."
     )
 

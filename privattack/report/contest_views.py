@@ -38,7 +38,7 @@ def _table(contest: Contest) -> str:
         f"Defence {contest.title}: fidelity in %, by each attack's adaptive attacker where it has one. A lead is what "
         "lies between the best one's interval and the others', in points; where they overlap there is none."
     )
-    titles = ["Queries", "Best one's lead", *(["Over random queries"] if random else [])]
+    titles = ["Queries", "Best one's lead", *(["Over mea (random)"] if random else [])]
     return box(f"{contest.title}, compared", caption, [*titles, *(f"{place}." for place in range(1, places + 1))], rows)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from privattack.report.cells import box, percent, row
 from privattack.report.collect import Run
+from privattack.report.contests import RANDOM
 from privattack.report.naming import count, label, pool_of, varying
 from privattack.report.results import QUERYING, Result, best, figure, given, is_extraction
 
@@ -45,16 +46,28 @@ def pools(results: Sequence[Result]) -> list[str]:
 
 def overlaps(results: Sequence[Result]) -> list[str]:
     """Return a sentence for each query pool that holds images by which surrogates are judged."""
-    shared = {
-        pool_of(result["run"]): result["pool"]["judged_by"]
+    shared = (
+        (result["pool"], pool_of(result["run"]), result["run"]["data"])
         for result in results
-        if result.get("pool") and result["pool"]["judged_by"]
-    }
-    return [
-        f"{judged:,} of the images that copies are judged by lie in the pool {name}: a strategy that chooses among "
-        "them is judged by its choice, too; pool=holdout keeps them apart."
-        for name, judged in shared.items()
-    ]
+        # Of random queries the figures on images never queried are free of it.
+        if _owns_judged(result) and result["run"]["attack"] != RANDOM
+    )
+    sentences = (
+        f"{pool['judged_by']:,} of the images that copies are judged by lie in the pool {name} (data {data}): an "
+        "attack that chooses among them, or learns from them unasked, is flattered"
+        + (", and so are its figures on images never queried" if name == "test" else "")
+        + ("." if name == "holdout" else "; pool=holdout keeps them apart.")
+        for pool, name, data in shared
+    )
+    return list(dict.fromkeys(sentences))
+
+
+def _owns_judged(result: Result) -> bool:
+    """Say whether the attack can have used images that copies are judged by; one that makes its own cannot."""
+    if not result.get("pool") or not result["pool"]["judged_by"]:
+        return False
+    metrics = result["attackers"][0]["metrics"]
+    return "fidelity_unqueried" not in metrics or metrics["fidelity_unqueried"]["n"] < metrics["fidelity"]["n"]
 
 
 def _pool(result: Result) -> str:

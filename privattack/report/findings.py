@@ -59,7 +59,7 @@ def findings(results: Sequence[Result]) -> list[str]:
         *_said((FIRST,), subjects, varied),
         *contest_sentences.winners(compared),
         *contest_sentences.against_random(compared),
-        *(overlaps(results) if compared else []),
+        *overlaps(results),
         *architecture_worth(results),
         *_said(RULES, subjects, varied),
     ]

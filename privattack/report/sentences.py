@@ -120,17 +120,17 @@ def service_gives_nothing(subject: Subject) -> Finding | None:
         return None
     if best(subject.result, "adaptive") is None:
         return None
+    beyond = "its choice of images" if _in_rounds(subject) else "the images"
     sentence = (
-        f"the service gave nothing measurable away beyond the images: a copy trained on {_own_labels(subject)} reaches "
-        f"{share(figure(without))} fidelity, the best attack that queries {share(figure(querying))}."
+        f"the service gave nothing measurable away beyond {beyond}: a copy trained on labels of the attacker's own "
+        f"reaches {share(figure(without))} fidelity, the best attack that queries {share(figure(querying))}."
     )
     return Finding(figure(without)["value"] - figure(querying)["value"], sentence)
 
 
-def _own_labels(subject: Subject) -> str:
-    # Of an attack in rounds even who never asks has images that the answers chose.
-    chosen = " for the images that the answers chose" if subject.result["service"].get("rounds", 1) > 1 else ""
-    return f"labels of the attacker's own{chosen}"
+def _in_rounds(subject: Subject) -> bool:
+    """Say whether answers chose later images, so that even who never asks has learnt something from them."""
+    return subject.result["service"].get("rounds", 1) > 1
 
 
 def service_gives(subject: Subject) -> Finding | None:
@@ -138,9 +138,10 @@ def service_gives(subject: Subject) -> Finding | None:
     querying, without = best(subject.result, *QUERYING), best(subject.result, "no_query")
     if querying is None or without is None or not above(figure(querying), figure(without)):
         return None
+    beyond = " beyond their choice of images" if _in_rounds(subject) else ""
     sentence = (
-        f"the service's answers are worth {points(figure(querying), figure(without))} of fidelity: "
-        f"{share(figure(querying))} with them, {share(figure(without))} from {_own_labels(subject)}."
+        f"the service's answers are worth {points(figure(querying), figure(without))} of fidelity{beyond}: "
+        f"{share(figure(querying))} with them, {share(figure(without))} without a query."
     )
     return Finding(figure(querying)["value"] - figure(without)["value"], sentence)
 

@@ -29,7 +29,7 @@ def test_the_widest_gap_beyond_the_intervals_is_named(make):
 def test_nothing_to_measure_and_harm_are_said_too(make):
     assert "is worth nothing that can be measured" in architecture_worth([make(PLAIN, MLP), make(PLAIN, LENET)])[0]
     worse = make({100: 0.6, 300: 0.8, 1000: 0.9}, LENET)
-    assert "harms the attacker by 10.0 points" in architecture_worth([make(PLAIN, MLP), worse])[0]
+    assert "the target's own is the worse one by 10.0 points" in architecture_worth([make(PLAIN, MLP), worse])[0]
 
 
 def test_each_service_and_each_other_architecture_has_a_sentence(make):
@@ -45,6 +45,13 @@ def test_each_service_and_each_other_architecture_has_a_sentence(make):
 @pytest.mark.parametrize("more", [{"surrogate.epochs": 5}, {"target.epochs": 5}])
 def test_copies_that_differ_in_more_are_not_compared(make, more):
     assert architecture_worth([make(PLAIN, MLP), make(PLAIN, {**LENET, **more})]) == []
+
+
+def test_architectures_of_one_class_with_other_settings_are_kept_apart(make):
+    wide, narrow = ({**LENET, "surrogate.network.width": width} for width in (7, 3))
+    said = architecture_worth([make(PLAIN, wide), make(PLAIN, narrow), make(PLAIN, LENET)])
+    assert ["(lenet, width 7)" in sentence for sentence in said] == [True, False]
+    assert "(lenet, width 3)" in said[1]
 
 
 def test_without_a_copy_of_the_targets_architecture_nothing_is_said(make):

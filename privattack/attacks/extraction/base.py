@@ -117,8 +117,13 @@ class ExtractionAttack(ABC):
         """Refuse what cannot work, before anything is trained. Attacks that make images themselves check otherwise.
 
         Raises:
-            UserError: the budget is too small to start, or larger than the pool.
+            UserError: the budget is too small to start, or larger than the pool; or nobody can learn.
         """
+        if set(self.attackers) == {Knowledge.NO_QUERY} and not pool.has_labels:
+            raise UserError(
+                "attack.attackers=[no_query]: the query pool has no labels of the target's classes to learn without a "
+                "query; add published or adaptive."
+            )
         if budget < self.least_budget:
             raise UserError(f"budget={budget}: the attack needs {self.least_budget} queries to start; allow as many.")
         if budget > len(pool.images):

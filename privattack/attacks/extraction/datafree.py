@@ -43,7 +43,7 @@ class DataFree(ExtractionAttack):
     A generator's step asks about `batch` images and, for each, `directions` others a little beside it: the forward
     differences that stand in for the gradient through the service. A student's step, by Adam at the surrogates'
     learning rate, asks about `batch` images. The student guides the generator and is then forgotten: surrogates learn
-    from everything that was asked, as in any attack.
+    from everything that was asked, as in any attack. Generators and students work on the CPU.
 
     Where a service reveals only labels, the student learns them by cross-entropy. A label hardly ever changes over a
     forward difference, so that the generator then follows the student's gradient alone.

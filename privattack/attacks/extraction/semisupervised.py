@@ -17,8 +17,9 @@ from privattack.models.surrogate import SurrogateTrainer, cross_entropy
 class SemiSupervised(ModelExtraction):
     """Asks about random images of the pool; copies learn the answers, and their own sure guesses on the whole pool.
 
-    The queries are those of `ModelExtraction` with the same seed, so that the two differ in what is learnt and in
-    nothing else. An attacker without queries has the same images to learn from.
+    The queries are those of `ModelExtraction` with the same seed, so that what they ask is the same; they
+    differ in what is learnt, in shifts and in the number of steps. An attacker without queries has the same images to
+    learn from.
 
     Args:
         mu: how many unlabelled images a step learns for each with an answer, from 1 up.
