@@ -44,7 +44,7 @@ def _table(contest: Contest) -> str:
 
 def _lead(first: Measurement, others: Sequence[Measurement]) -> str:
     if (gap := beyond(first, *others)) > 0:
-        return f"<strong>{100 * gap:.1f}</strong>"
+        return f"<strong>{100 * gap:.1f}</strong>" if gap >= 0.0005 else "<strong>under 0.1</strong>"
     near = sum(other["high"] >= first["low"] for other in others)
     return f"none <small>({near} overlap{'s' * (near == 1)})</small>"
 

@@ -32,6 +32,7 @@ RULES: tuple[Rule, ...] = (
     (say.published_learns_nothing, EVERYTHING),
     (say.published_underrates, EVERYTHING),
     (membership.membership_leaks, EVERYTHING),
+    (membership.copies_betray, EVERYTHING),
     (membership.attacks_stand_out, EVERYTHING),
     (membership.attacks_together, EVERYTHING),
     (say.service_gives_nothing, EVERYTHING),

@@ -25,6 +25,7 @@ from privattack.report.subjects import Finding, Subject
 
 DATA_SET_DIFFERENCE = 0.55  # a blind AUC above it: the images differ, whoever was a member
 SEVERAL = 3  # attackers from which it is worth saying who leads
+ON_COPY = "_on_copy"  # how attackers are called who ask an extracted copy
 NAMED = 3  # of a group, before the others are counted
 
 NEAR_CHANCE, NEAR_RATE = 0.55, 0.03  # an AUC, and a share at 1 % false alarms, that a coin almost has
@@ -55,6 +56,20 @@ def membership_leaks(subject: Subject) -> Finding | None:
     claim = "membership leaks, but hardly: near chance, with" if faint else "membership leaks:"
     sentence = f"{_over_targets(subject)}{claim} AUC {plain(auc)} ({_leading(subject, leaking[0])}){rate}{against}."
     return Finding(auc["value"], sentence)
+
+
+def copies_betray(subject: Subject) -> Finding | None:
+    """Whether a copy of the target tells its members apart as the target does."""
+    querying = [one for one in having(subject.result, *QUERYING) if given(figure(one, "auc"))]
+    on_copy = [one for one in querying if one["name"].endswith(ON_COPY)]
+    direct = [one for one in querying if one not in on_copy]
+    if not on_copy or not direct or data_sets_differ(subject):
+        return None
+    copy, target = ranked(on_copy, "auc")[0], ranked(direct, "auc")[0]
+    betrays = exceeds_chance(copy, "auc", len(on_copy))
+    claim = "the copy betrays members, too" if betrays else "the copy betrays no members that can be measured"
+    figures = f"AUC {plain(figure(copy, 'auc'))} on the copy, {plain(figure(target, 'auc'))} on the target itself"
+    return Finding(figure(copy, "auc")["value"], f"{claim}: the same inference reaches {figures}.", (claim,))
 
 
 def _leaking(subject: Subject) -> list[Attacker]:

@@ -273,3 +273,19 @@ def test_runs_over_several_numbers_of_targets_share_a_sentence(make_suite):
     assert len(sentences) == 1
     assert sentences[0].startswith("Over 4 targets, together")
     assert sentences[0].endswith("(So in all 2 such runs.)")
+
+
+@pytest.mark.parametrize(("auc", "claim"), [
+    (0.58, "The copy betrays members, too: the same inference reaches AUC 0.58"),
+    (0.51, "The copy betrays no members that can be measured: the same inference reaches AUC 0.51"),
+])  # fmt: skip
+def test_whether_a_copy_betrays_members_is_said_beside_the_target(auc, claim, make_result):
+    attackers = {
+        name: {"accuracy": 0.5, "auc": value, "balanced_accuracy": 0.5}
+        for name, value in {"published": 0.6, "adaptive": 0.64, "adaptive_on_copy": auc, "blind": 0.5}.items()
+    }
+    (said,) = [one for one in findings([make_result(attackers, attack="mea_then_mia")]) if "the same inference" in one]
+    assert said.startswith(claim)
+    assert said.endswith("on the copy, 0.64 [0.62, 0.66] on the target itself.")
+    del attackers["adaptive_on_copy"]
+    assert not any("the same inference" in one for one in findings([make_result(attackers)]))
