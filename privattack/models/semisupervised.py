@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from privattack.data.augmentation import distorted, pad, shifted
 from privattack.data.images import normalise
 from privattack.data.modules import Chunks
-from privattack.models.surrogate import Lesson, SurrogateModule, Surrogates, SurrogateTrainer
-from privattack.models.training import device_of
+from privattack.models.surrogate import Lesson, SurrogateModule, SurrogateTrainer
 from privattack.randomness import generator
 
 
@@ -148,33 +147,28 @@ class FixMatchTrainer(SurrogateTrainer):
         threshold: float,
         weight: float,
     ) -> None:
-        super().__init__(
-            network=supervised.network,
-            epochs=supervised.epochs,
-            lr=supervised.lr,
-            batch_size=supervised.batch_size,
-            accelerator=supervised.accelerator,
-            progress=supervised.progress,
-        )
+        super().__init__(**vars(supervised))  # which keeps its settings, and nothing else
         self.unlabelled = unlabelled
         self.mu = mu
         self.steps = steps
         self.threshold = threshold
         self.weight = weight
 
-    def train(
+    def module(self, networks: Sequence[nn.Module], lessons: Sequence[Lesson]) -> FixMatchModule:
+        """Return what trains the networks; see the base class."""
+        return FixMatchModule(networks, lessons, lr=self.lr, threshold=self.threshold, weight=self.weight)
+
+    def data(
         self,
         pixels: Float[Tensor, "n 1 28 28"],
         queries: Int64[Tensor, "repetitions q"],
         lessons: Sequence[Lesson],
         *,
         seeds: Sequence[int],
-    ) -> Surrogates:
-        """Train a surrogate for each lesson and repetition; see the base class."""
-        device = device_of(self.accelerator)
-        networks = [self._build(lesson.answers.shape[2], seed) for lesson in lessons for seed in seeds]
-        module = FixMatchModule(networks, lessons, lr=self.lr, threshold=self.threshold, weight=self.weight)
-        data = FixMatchDataModule(
+        device: torch.device,
+    ) -> FixMatchDataModule:
+        """Return images with an answer and without; see the base class."""
+        return FixMatchDataModule(
             pixels,
             queries,
             lessons,
@@ -185,4 +179,3 @@ class FixMatchTrainer(SurrogateTrainer):
             batch_size=self.batch_size,
             device=device,
         )
-        return self._fit(module, data, seeds, device)

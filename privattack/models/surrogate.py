@@ -165,8 +165,34 @@ class SurrogateTrainer:
         """
         device = device_of(self.accelerator)
         networks = [self._build(lesson.answers.shape[2], seed) for lesson in lessons for seed in seeds]
-        module = SurrogateModule(networks, lessons, lr=self.lr)
-        data = QueryDataModule(
+        module = self.module(networks, lessons)
+        data = self.data(pixels, queries, lessons, seeds=seeds, device=device)
+        trainer = make_trainer(
+            device=device,
+            epochs=self.epochs,
+            description=f"Training {len(networks)} surrogate{'s' if len(networks) > 1 else ''}",
+            progress=self.progress,
+        )
+        with torch.random.fork_rng():
+            torch.manual_seed(derive(seeds[0], "surrogate.dropout"))
+            trainer.fit(module, data)
+        return Surrogates(module, len(seeds), device)
+
+    def module(self, networks: Sequence[nn.Module], lessons: Sequence[Lesson]) -> SurrogateModule:
+        """Return what trains the networks, side by side."""
+        return SurrogateModule(networks, lessons, lr=self.lr)
+
+    def data(
+        self,
+        pixels: Float[Tensor, "pool 1 28 28"],
+        queries: Int64[Tensor, "repetitions n"],
+        lessons: Sequence[Lesson],
+        *,
+        seeds: Sequence[int],
+        device: torch.device,
+    ) -> lightning.LightningDataModule:
+        """Return what the networks learn from, in the order of `module`'s."""
+        return QueryDataModule(
             pixels,
             queries.repeat(len(lessons), 1),
             torch.cat([lesson.answers for lesson in lessons]),
@@ -174,26 +200,6 @@ class SurrogateTrainer:
             batch_size=self.batch_size,
             device=device,
         )
-        return self._fit(module, data, seeds, device)
-
-    def _fit(
-        self,
-        module: SurrogateModule,
-        data: lightning.LightningDataModule,
-        seeds: Sequence[int],
-        device: torch.device,
-    ) -> "Surrogates":
-        networks = len(module.lessons) * len(seeds)
-        trainer = make_trainer(
-            device=device,
-            epochs=self.epochs,
-            description=f"Training {networks} surrogate{'s' if networks > 1 else ''}",
-            progress=self.progress,
-        )
-        with torch.random.fork_rng():
-            torch.manual_seed(derive(seeds[0], "surrogate.dropout"))
-            trainer.fit(module, data)
-        return Surrogates(module, len(seeds), device)
 
     def _build(self, classes: int, seed: int) -> nn.Module:
         with torch.random.fork_rng():
