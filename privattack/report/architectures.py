@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from privattack.report.contests import beyond, conditions, contender
-from privattack.report.curves import at_each_budget
+from privattack.report.contest_sentences import placed
+from privattack.report.contests import beyond, conditions, contender, contender_by_budget
 from privattack.report.naming import attributes, below, count, flat, label, varying
 from privattack.report.results import Measurement, Result, figure, given, is_extraction, share
 
@@ -39,9 +39,7 @@ def architecture_worth(results: Sequence[Result]) -> list[str]:
             if shared := sorted(copies.alike.keys() & fidelity.keys()):
                 pairs = {budget: (copies.alike[budget], fidelity[budget]) for budget in shared}
                 sentence = _sentence(copies.architecture, name, pairs)
-                sentences.append(
-                    f"{copies.title}: {sentence}" if len(found) > 1 else sentence[0].upper() + sentence[1:]
-                )
+                sentences.append(placed(copies.title, sentence, several=len(found) > 1))
     return sentences
 
 
@@ -51,16 +49,15 @@ def _copies(results: Sequence[Result]) -> list[Copies]:
     shown = ["attack", "defence", *(name for name in varied if not below(name, ("surrogate", "budget")))]
     found: dict[str, Copies] = {}
     for result in copying:
-        run, best = result["run"], contender(result)
-        named = attributes(run)
-        copies = found.setdefault(conditions(result, _is_own), Copies(label(run, shown), named["target"]))
+        run = result["run"]
+        target = attributes(run)["target"]
+        copies = found.setdefault(conditions(result, _is_own), Copies(label(run, shown), target))
         network = _network(run, "surrogate")
         is_alike = network == _network(run, "target")
         fidelity = copies.alike if is_alike else copies.others.setdefault(_name(network), {})
-        for one in at_each_budget(result):
-            for attacker in one["attackers"]:
-                if best is not None and attacker["name"] == best["name"] and given(figure(attacker, "fidelity")):
-                    fidelity[one["run"]["budget"]] = figure(attacker, "fidelity")
+        for budget, attacker in contender_by_budget(result).items():
+            if given(figure(attacker, "fidelity")):
+                fidelity[budget] = figure(attacker, "fidelity")
     return list(found.values())
 
 

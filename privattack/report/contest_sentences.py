@@ -9,7 +9,7 @@ from privattack.report.results import figure, given, share
 
 def winners(found: Sequence[Contest]) -> list[str]:
     """Return for each contest who copies best, where it stands out most from all others."""
-    return [_placed(contest, _winner(contest), several=len(found) > 1) for contest in found]
+    return [placed(contest.title, _winner(contest), several=len(found) > 1) for contest in found]
 
 
 def _winner(contest: Contest) -> str:
@@ -88,5 +88,6 @@ def _listed(budgets: Sequence[int]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def _placed(contest: Contest, sentence: str, *, several: bool) -> str:
-    return f"{contest.title}: {sentence}" if several else sentence[0].upper() + sentence[1:]
+def placed(title: str, sentence: str, *, several: bool) -> str:
+    """Return a sentence after what it is said of, where it is said of several."""
+    return f"{title}: {sentence}" if several else sentence[0].upper() + sentence[1:]

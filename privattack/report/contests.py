@@ -85,11 +85,10 @@ def contests(results: Sequence[Result]) -> list[Contest]:
         contest = found.setdefault((title, alike), Contest(title, result["target"]["test_accuracy"]))
         is_random = result["run"]["attack"] == RANDOM
         contestant = contest.contestants.setdefault(name, Contestant(name, entrant["knowledge"], is_random))
+        contestant.points.update(contender_by_budget(result))
         for one in at_each_budget(result):
-            budget = one["run"]["budget"]
-            contestant.points[budget] = next(other for other in one["attackers"] if other["name"] == entrant["name"])
             for without in having(one, "no_query"):
-                contest.floor.setdefault(budget, without)
+                contest.floor.setdefault(one["run"]["budget"], without)
     order = {title: place for place, title in enumerate(dict.fromkeys(label(one["run"], shared) for one in copying))}
     several = [contest for contest in found.values() if len(contest.contestants) > 1 and contest.budgets]
     return sorted(several, key=lambda contest: order[contest.title])
@@ -98,6 +97,17 @@ def contests(results: Sequence[Result]) -> list[Contest]:
 def contender(result: Result) -> Attacker | None:
     """Return the attacker by whom attacks are compared: the adaptive one, where there is one."""
     return best(result, "adaptive", metric="fidelity") or best(result, "published", metric="fidelity")
+
+
+def contender_by_budget(result: Result) -> dict[int, Attacker]:
+    """Return the contender with his figures at each budget of his curve."""
+    entrant = contender(result)
+    return {
+        one["run"]["budget"]: other
+        for one in at_each_budget(result)
+        for other in one["attackers"]
+        if entrant is not None and other["name"] == entrant["name"]
+    }
 
 
 def conditions(result: Result, is_own: Callable[[str], bool]) -> str:
