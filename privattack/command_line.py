@@ -23,8 +23,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from privattack import settings
+from privattack.atomic_write import write_whole
 from privattack.errors import UserError
-from privattack.whole_files import write_whole
 
 log = logging.getLogger(__name__)
 

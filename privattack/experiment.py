@@ -11,21 +11,21 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 import privattack
+from privattack.audits.base import Outcome
+from privattack.audits.choose import choose_audit, recipe_of
+from privattack.audits.judges import judge_defence
 from privattack.data.images import DataSet
 from privattack.data.splits import split_training
 from privattack.defences.base import Defence
-from privattack.families.base import Outcome
-from privattack.families.choose import choose_family, recipe_of
-from privattack.judges import judge_defence
+from privattack.findings.findings import findings
 from privattack.metrics import Measurement, over_targets, proportion
 from privattack.models.store import ModelStore, fingerprint
 from privattack.models.trained_target import TrainedTarget, obtain_target
 from privattack.models.training import device_of, keep_quiet
 from privattack.randomness import derive
 from privattack.report.console import table
-from privattack.report.files import SCHEMA, write_arrays, write_result, write_table
-from privattack.report.findings import findings
 from privattack.report.tensorboard import RunLogger, write_events
+from privattack.results.files import SCHEMA, write_arrays, write_result, write_table
 from privattack.service import Service
 
 
@@ -55,7 +55,7 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> dict[str, 
     seeds = [derive(config.seed, "repetition", number) for number in range(config.repetitions)]
     build = partial(instantiate, config.target.network, classes=data.classes)
     store = ModelStore(config.store)
-    family = choose_family(attack, config, data, split, defence, store=store, device=device, seeds=seeds)
+    audit = choose_audit(attack, config, data, split, defence, store=store, device=device, seeds=seeds)
 
     logger = RunLogger(folder)
 
@@ -74,7 +74,7 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> dict[str, 
     def serve(target: TrainedTarget, budget: int | None = None) -> Service:
         return Service(target.model, defence, budget=config.budget if budget is None else budget)
 
-    outcome = family.run(target, serve)
+    outcome = audit.run(target, serve)
     result = _result(config, choices, data, defence, outcome)
     result["timings"]["total_seconds"] = time.perf_counter() - started
 

@@ -19,6 +19,8 @@ command_line.register_resolvers()
 # What `keep_quiet` keeps from users; pytest sets the filters anew for each test.
 EXPECTED_WARNINGS = ("Checkpoint directory .* exists and is not empty", ".*LeafSpec.* is deprecated")
 
+pytest_plugins = ["tests.made_up_results"]
+
 MakeImages = Callable[..., LabelledImages]
 PlantedTarget = Callable[[Tensor], Tensor]
 

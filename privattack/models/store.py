@@ -30,8 +30,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from privattack.atomic_write import write_whole
 from privattack.errors import UserError
-from privattack.whole_files import write_whole
 
 log = logging.getLogger(__name__)
 

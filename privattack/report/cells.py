@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from privattack.report.results import Measurement, given, plain
+from privattack.results.figures import Measurement, given, plain
 
 
 def box(name: str, caption: str, titles: Sequence[str], rows: Iterable[str], *, classes: str = "") -> str:

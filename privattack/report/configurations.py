@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from privattack.report.collect import Collection
-from privattack.report.naming import flat, label, varying
+from privattack.results.collect import Collection
+from privattack.results.naming import flat, label, varying
 
 
 def configurations(collection: Collection) -> str:

@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from privattack.report.naming import count, option
-from privattack.report.published import SETTINGS, comparable, deviations, headline, study
-from privattack.report.results import (
+from privattack.results.figures import (
     LOW_RATE,
     Attacker,
     Measurement,
@@ -17,6 +15,8 @@ from privattack.report.results import (
     plain,
     ranked,
 )
+from privattack.results.naming import count, option
+from privattack.results.study import SETTINGS, comparable, deviations, headline, study
 
 Row = dict[str, str]
 

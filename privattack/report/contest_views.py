@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from privattack.report.cells import box, percent, row
-from privattack.report.contests import Contest, Contestant, beyond
 from privattack.report.drawing import REFERENCE, Panel, add_band, empty_plot, line_of, show_legend
 from privattack.report.looks import LOOKS, Look, look
-from privattack.report.naming import count
-from privattack.report.results import FEW, Attacker, Measurement, figure, given
+from privattack.results.contests import Contest, Contestant, beyond
+from privattack.results.figures import FEW, Attacker, Measurement, figure, given
+from privattack.results.naming import count
 
 METRICS = {"fidelity": "fidelity", "accuracy_unqueried": "accuracy, unqueried"}
 HEIGHT = 440  # pixels

@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from privattack.report.looks import Look
-from privattack.report.results import Measurement
+from privattack.results.figures import Measurement
 
 INK, FAINT = "#1a1a1a", "#dcdcdc"
 HEIGHT = 340  # pixels

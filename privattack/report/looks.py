@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from privattack.report.collect import Run
-from privattack.report.results import QUERYING, figure, given, ranked, ranking_metric
+from privattack.results.collect import Run
+from privattack.results.figures import QUERYING, figure, given, ranked, ranking_metric
 
 LEADERS = 6  # lines of a plot that an eye can follow
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from privattack.errors import UserError
-from privattack.report.collect import collect
 from privattack.report.page import write_page
 from privattack.report.summary import write_summary
+from privattack.results.collect import collect
 
 PAGE, SUMMARY = "report.html", "summary.csv"
 PRINTED = 3

@@ -9,18 +9,18 @@ from string import Template
 
 from plotly.offline import get_plotlyjs
 
+from privattack.atomic_write import write_whole
+from privattack.findings.findings import findings
 from privattack.report import contest_views
-from privattack.report.collect import Collection
 from privattack.report.configurations import configurations
-from privattack.report.contests import contests
-from privattack.report.copies import copies
 from privattack.report.drawing import Panel
-from privattack.report.figures import against_budget, histograms, privacy_against_utility, rocs
-from privattack.report.findings import findings
+from privattack.report.plots import against_budget, histograms, privacy_against_utility, rocs
 from privattack.report.rankings import plots, rankings, tables
+from privattack.report.surrogates import copies
 from privattack.report.tables import table
 from privattack.report.together import together
-from privattack.whole_files import write_whole
+from privattack.results.collect import Collection
+from privattack.results.contests import contests
 
 FIRST_FINDINGS = 12
 PANELS = 24  # in a section: more are not looked at

@@ -11,10 +11,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
-from privattack.report.collect import Run
-from privattack.report.figures import by_budget
 from privattack.report.looks import Look, leaders, looks_of
-from privattack.report.results import FEW, LOW_RATE, WORDS, compared_by, figure, given, ranked
+from privattack.report.plots import by_budget
+from privattack.results.collect import Run
+from privattack.results.figures import FEW, LOW_RATE, WORDS, compared_by, figure, given, ranked
 
 # Plotly's names of dashes and markers, as matplotlib has them.
 DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from html import escape
 
 from privattack.report.cells import box, number, percent, row, why
-from privattack.report.collect import Run
 from privattack.report.drawing import INK, REFERENCE, Panel, empty_plot, error_of
 from privattack.report.looks import Look, looks_of
-from privattack.report.naming import below, label, varying
-from privattack.report.results import (
+from privattack.results.collect import Run
+from privattack.results.figures import (
     CHANCE,
     FEW,
     LOW_RATE,
@@ -22,6 +21,7 @@ from privattack.report.results import (
     ranked,
     ranking_metric,
 )
+from privattack.results.naming import below, label, varying
 
 # What attackers must share to be ranked together, and the rest tells their runs apart.
 SAME = ("defence", "data", "nonmembers", "as_stored", "target", "seed")

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from privattack.report.collect import Collection, Run
-from privattack.report.curves import runs_at_each_budget
-from privattack.report.files import write_table
-from privattack.report.naming import FIELDS, attributes, shown, varying
-from privattack.report.published import comparable, headline, study
+from privattack.results.collect import Collection, Run
+from privattack.results.curves import runs_at_each_budget
+from privattack.results.files import write_table
+from privattack.results.naming import FIELDS, attributes, shown, varying
+from privattack.results.study import comparable, headline, study
 
 PARTS = ("value", "low", "high", "sd")
 COSTS = ("test_accuracy", "labels_changed", "l1")

@@ -5,10 +5,10 @@ from html import escape
 from typing import Any
 
 from privattack.report.cells import box, number, percent, row
-from privattack.report.collect import Collection, Failure, Run
-from privattack.report.naming import FIELDS, attributes, shown, varying
-from privattack.report.published import comparable, study
-from privattack.report.results import FEW, LOW_RATE, figure, given, has_many, having, is_extraction, ranked
+from privattack.results.collect import Collection, Failure, Run
+from privattack.results.figures import FEW, LOW_RATE, figure, given, has_many, having, is_extraction, ranked
+from privattack.results.naming import FIELDS, attributes, shown, varying
+from privattack.results.study import comparable, study
 
 KNOWLEDGE = {
     "published": "Published attack",

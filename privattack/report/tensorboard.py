@@ -7,8 +7,8 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard.summary import hparams
 
-from privattack.report.naming import FIELDS, attributes
-from privattack.report.results import LOW_RATE, has_many
+from privattack.results.figures import LOW_RATE, has_many
+from privattack.results.naming import FIELDS, attributes
 
 # Of many attackers, what HParams has a column for: all figures of all would be hundreds.
 COLUMNS = (LOW_RATE, "auc", "test_accuracy_at_end")

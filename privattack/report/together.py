@@ -5,9 +5,9 @@ from html import escape
 from typing import Any
 
 from privattack.report.cells import box, percent, row
-from privattack.report.collect import Run
-from privattack.report.naming import label, varying
-from privattack.report.results import Measurement, given
+from privattack.results.collect import Run
+from privattack.results.figures import Measurement, given
+from privattack.results.naming import label, varying
 
 OPEN = 4  # runs that are seen at once
 

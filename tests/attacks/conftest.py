@@ -1,4 +1,4 @@
-"""Audits made of arrays: every model's answers are looked up, so that attacks can be judged against formulas."""
+"""Attackers' auxiliary data made of arrays: answers are looked up, so that attacks can be judged against formulas."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from privattack.attacks.membership.shadow import Answers, Audit, ShadowModel
+from privattack.attacks.membership.shadow import Answers, Auxiliary, ShadowModel
 from privattack.data.images import LabelledImages
 from privattack.defences.none import NoDefence
 from privattack.service import Service
@@ -16,7 +16,7 @@ from privattack.service import Service
 
 @dataclass(frozen=True)
 class World:
-    """A target and an audit of it.
+    """A target, and what an attacker on it holds.
 
     Attributes:
         membership: of the candidates in the target.
@@ -25,7 +25,7 @@ class World:
         public_log_probabilities: the same for the public images.
     """
 
-    audit: Audit
+    auxiliary: Auxiliary
     membership: np.ndarray
     target: Answers
     log_probabilities: np.ndarray
@@ -33,11 +33,11 @@ class World:
 
     @property
     def labels(self) -> np.ndarray:
-        return self.audit.candidates.labels.numpy()
+        return self.auxiliary.candidates.labels.numpy()
 
     @property
     def public_labels(self) -> np.ndarray:
-        return self.audit.public.labels.numpy()
+        return self.auxiliary.public.labels.numpy()
 
     def service(self) -> Service:
         """Return a service that answers about exactly these images, each once."""
@@ -78,8 +78,8 @@ def build(logits: np.ndarray, membership: np.ndarray, labels: np.ndarray, *, see
         ShadowModel(members, lambda shadow=shadow: shadow, ask(shadow))
         for members, shadow in zip(membership[1:], shadows, strict=True)
     ]
-    audit = Audit(numbered(labels[:n], first=0, seed=seed), numbered(labels[n:], first=n, seed=seed), models)
-    return World(audit, membership[0], target, answers[1:, :n], answers[1:, n:])
+    auxiliary = Auxiliary(numbered(labels[:n], first=0, seed=seed), numbered(labels[n:], first=n, seed=seed), models)
+    return World(auxiliary, membership[0], target, answers[1:, :n], answers[1:, n:])
 
 
 def balanced(random: np.random.Generator, models: int, n: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from scipy.stats import norm, t
 
 from privattack.attacks.membership.bavaria import Bavaria, fit_prior, predict
 from privattack.attacks.membership.lira import moments
-from privattack.attacks.membership.shadow import Audit
+from privattack.attacks.membership.shadow import Auxiliary
 from privattack.attacks.membership.signals import margin
 from privattack.errors import UserError
 
@@ -41,10 +41,10 @@ def prediction(values, prior):
 def test_the_score_is_the_ratio_of_the_posterior_predictions(form, online, random_world):
     """Brännvall 2026, arXiv 2603.11799: normal-inverse-gamma, updated value by value; the prior by moments."""
     world = random_world()
-    shadows, target = world.audit.signals(margin), margin(world.target.candidates, world.labels)
+    shadows, target = world.auxiliary.signals(margin), margin(world.target.candidates, world.labels)
     predictions = {}
     for kind in (True, False):
-        images = [shadows[world.audit.membership[:, image] == kind, image] for image in range(40)]
+        images = [shadows[world.auxiliary.membership[:, image] == kind, image] for image in range(40)]
         predictions[kind] = [prediction(values, prior_of(images)) for values in images]
         if form == "n":
             predictions[kind] = [norm(student.mean(), student.std()) for student in predictions[kind]]
@@ -53,7 +53,7 @@ def test_the_score_is_the_ratio_of_the_posterior_predictions(form, online, rando
         expected = [inside.logpdf(phi) - outside.logpdf(phi) for phi, inside, outside in pairs]
     else:
         expected = [outside.logcdf(phi) for phi, outside in zip(target, predictions[False], strict=True)]
-    scores = Bavaria(form=form, online=online).score(world.target, world.audit)
+    scores = Bavaria(form=form, online=online).score(world.target, world.auxiliary)
     np.testing.assert_allclose(scores, expected, rtol=1e-9, atol=1e-9)
 
 
@@ -91,13 +91,13 @@ def test_scores_are_numbers_whatever_the_models_answer(form, online, random_worl
     world = random_world()
     attack = Bavaria(form=form, online=online)
 
-    def audit(**changes):
-        shadows = [dataclasses.replace(shadow, _signals={}, **changes) for shadow in world.audit.shadows]
-        return Audit(world.audit.candidates, world.audit.public, shadows)
+    def auxiliary(**changes):
+        shadows = [dataclasses.replace(shadow, _signals={}, **changes) for shadow in world.auxiliary.shadows]
+        return Auxiliary(world.auxiliary.candidates, world.auxiliary.public, shadows)
 
     for kind in (True, False):
-        assert np.isfinite(attack.score(world.target, audit(membership=np.full(40, kind)))).all()
-    assert np.isfinite(attack.score(world.target, audit(answers=lambda: world.target))).all()
+        assert np.isfinite(attack.score(world.target, auxiliary(membership=np.full(40, kind)))).all()
+    assert np.isfinite(attack.score(world.target, auxiliary(answers=lambda: world.target))).all()
 
 
 def test_a_form_that_there_is_not_is_refused_with_those_there_are():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from privattack.attacks.membership.calibrated import Calibrated
-from privattack.attacks.membership.shadow import Audit
+from privattack.attacks.membership.shadow import Auxiliary
 from privattack.errors import UserError
 
 
@@ -12,7 +12,7 @@ def compared_with(world, image, label):
     """Return log p_y of the shadow models that did not see the image."""
     return [
         world.log_probabilities[model, image, label]
-        for model, shadow in enumerate(world.audit.shadows)
+        for model, shadow in enumerate(world.auxiliary.shadows)
         if not shadow.membership[image]
     ]
 
@@ -24,7 +24,7 @@ def test_the_difference_is_to_the_mean_of_models_that_did_not_see_the_image(rand
     for image, label in enumerate(world.labels):
         others = compared_with(world, image, label)
         expected.append(world.target.candidates[image, label] - sum(others) / len(others))
-    np.testing.assert_allclose(Calibrated(form="difference").score(world.target, world.audit), expected, rtol=1e-10)
+    np.testing.assert_allclose(Calibrated(form="difference").score(world.target, world.auxiliary), expected, rtol=1e-10)
 
 
 def test_the_rank_is_the_share_of_those_models_with_a_lower_log_probability(random_world):
@@ -34,16 +34,18 @@ def test_the_rank_is_the_share_of_those_models_with_a_lower_log_probability(rand
     for image, label in enumerate(world.labels):
         others = compared_with(world, image, label)
         expected.append(sum(other < world.target.candidates[image, label] for other in others) / len(others))
-    scores = Calibrated(form="rank").score(world.target, world.audit)
+    scores = Calibrated(form="rank").score(world.target, world.auxiliary)
     np.testing.assert_allclose(scores, expected, rtol=1e-12)
     assert len(set(scores)) == 7  # of six models, none to all lie below
 
 
 def test_ties_count_half(random_world):
     world = random_world()
-    shadow = world.audit.shadows[0]
+    shadow = world.auxiliary.shadows[0]
     copies = [dataclasses.replace(shadow, answers=lambda: world.target, _signals={})] * 3
-    scores = Calibrated(form="rank").score(world.target, Audit(world.audit.candidates, world.audit.public, copies))
+    scores = Calibrated(form="rank").score(
+        world.target, Auxiliary(world.auxiliary.candidates, world.auxiliary.public, copies)
+    )
     np.testing.assert_array_equal(scores, 0.5)
 
 
@@ -52,9 +54,11 @@ def test_an_image_that_every_model_saw_is_compared_with_all(form, random_world):
     world = random_world()
     shadows = [
         dataclasses.replace(shadow, membership=shadow.membership | (np.arange(40) == 0), _signals={})
-        for shadow in world.audit.shadows
+        for shadow in world.auxiliary.shadows
     ]
-    score = Calibrated(form=form).score(world.target, Audit(world.audit.candidates, world.audit.public, shadows))[0]
+    score = Calibrated(form=form).score(
+        world.target, Auxiliary(world.auxiliary.candidates, world.auxiliary.public, shadows)
+    )[0]
     all_models = world.log_probabilities[:, 0, world.labels[0]]
     own = world.target.candidates[0, world.labels[0]]
     np.testing.assert_allclose(score, own - all_models.mean() if form == "difference" else (all_models < own).mean())

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from privattack.attacks.membership.entropy import Entropy
-from privattack.attacks.membership.shadow import Audit
+from privattack.attacks.membership.shadow import Auxiliary
 from privattack.errors import UserError
 
 
@@ -40,13 +40,15 @@ def test_the_score_is_the_signals_distance_from_the_best_threshold_of_the_images
     expected = []
     for image, label in enumerate(world.labels):
         values, members = [], []
-        for model, shadow in enumerate(world.audit.shadows):
+        for model, shadow in enumerate(world.auxiliary.shadows):
             for other in np.flatnonzero(world.labels == label):
                 values.append(by_hand(signal, world.log_probabilities[model, other], label))
                 members.append(bool(shadow.membership[other]))
         score = by_hand(signal, world.target.candidates[image], label)
         expected.append(score - best_threshold(values, members))
-    np.testing.assert_allclose(Entropy(signal=signal).score(world.target, world.audit), expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        Entropy(signal=signal).score(world.target, world.auxiliary), expected, rtol=1e-9, atol=1e-12
+    )
 
 
 def test_a_class_without_members_takes_the_threshold_of_all_classes(random_world):
@@ -54,17 +56,19 @@ def test_a_class_without_members_takes_the_threshold_of_all_classes(random_world
     lonely = world.labels == 0
     shadows = [
         dataclasses.replace(shadow, membership=shadow.membership & ~lonely, _signals={})
-        for shadow in world.audit.shadows
+        for shadow in world.auxiliary.shadows
     ]
-    audit = Audit(world.audit.candidates, world.audit.public, shadows)
+    auxiliary = Auxiliary(world.auxiliary.candidates, world.auxiliary.public, shadows)
     values = [
         by_hand("confidence", row, label)
         for rows in world.log_probabilities
         for row, label in zip(rows, world.labels, strict=True)
     ]
-    threshold = best_threshold(values, audit.membership.ravel().tolist())
+    threshold = best_threshold(values, auxiliary.membership.ravel().tolist())
     expected = [by_hand("confidence", row, 0) - threshold for row in world.target.candidates[lonely]]
-    np.testing.assert_allclose(Entropy(signal="confidence").score(world.target, audit)[lonely], expected, rtol=1e-12)
+    np.testing.assert_allclose(
+        Entropy(signal="confidence").score(world.target, auxiliary)[lonely], expected, rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("signal", ["confidence", "entropy", "modified_entropy"])
@@ -75,7 +79,7 @@ def test_answers_that_are_all_but_certain_keep_different_scores(signal, random_w
     answers[np.arange(len(depths)), world.labels] = np.log1p(-(answers.shape[1] - 1) * np.exp(depths))
     observed = dataclasses.replace(world.target, candidates=answers)
     same_class = world.labels == world.labels[0]
-    scores = Entropy(signal=signal).score(observed, world.audit)[same_class]
+    scores = Entropy(signal=signal).score(observed, world.auxiliary)[same_class]
     assert (np.diff(scores) > 0).all()
 
 

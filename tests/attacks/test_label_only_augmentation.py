@@ -8,7 +8,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from privattack.attacks.membership.label_only_augmentation import LabelOnlyAugmentation
-from privattack.attacks.membership.shadow import Answers, Audit, ShadowModel
+from privattack.attacks.membership.shadow import Answers, Auxiliary, ShadowModel
 from privattack.data.images import LabelledImages
 from privattack.defences.flatten import Flatten
 from privattack.defences.label_only import LabelOnly
@@ -35,9 +35,9 @@ def nearest(candidates: LabelledImages, membership: np.ndarray):
 
 @dataclass(frozen=True)
 class World:
-    """An audit, its target and the target's members, and how many batches each shadow model was asked about."""
+    """What an attacker holds, the target and its members, and how many batches each shadow model was asked about."""
 
-    audit: Audit
+    auxiliary: Auxiliary
     target: Callable[[torch.Tensor], torch.Tensor]
     membership: np.ndarray
     asked: list[int]
@@ -65,7 +65,7 @@ def make_world(*, leaks: bool = True) -> World:
     nothing = Answers(np.zeros((N, CLASSES)), np.zeros((0, CLASSES)))
     shadows = [ShadowModel(membership[number], lambda: nothing, counted(number)) for number in range(MODELS)]
     no_images = candidates.take(torch.arange(0))
-    return World(Audit(candidates, no_images, shadows), models[-1], membership[-1], asked)
+    return World(Auxiliary(candidates, no_images, shadows), models[-1], membership[-1], asked)
 
 
 def shifted(image: np.ndarray, right: int, down: int) -> np.ndarray:
@@ -116,18 +116,18 @@ def test_zero_switches_a_kind_of_copy_off(shift, rotation, queries):
 
 def test_the_scores_are_the_log_odds_of_a_logistic_regression_on_the_shadow_models_bits():
     world = make_world()
-    audit, target = world.audit, world.target
-    pixels, labels = audit.candidates.pixels().numpy(), audit.candidates.labels.numpy()
+    auxiliary, target = world.auxiliary, world.target
+    pixels, labels = auxiliary.candidates.pixels().numpy(), auxiliary.candidates.labels.numpy()
     everything = torch.from_numpy(np.array([copies(image[0]) for image in pixels], dtype=np.float32))
 
     def bits(ask):
         return (ask(everything.view(-1, 1, 28, 28)).argmax(1).view(N, 7).numpy() == labels[:, None]).astype(float)
 
-    taught = [bits(shadow.ask) for shadow in audit.shadows[:3]]
-    members = audit.membership[:3].ravel()
+    taught = [bits(shadow.ask) for shadow in auxiliary.shadows[:3]]
+    members = auxiliary.membership[:3].ravel()
     expected = LogisticRegression(max_iter=1_000).fit(np.concatenate(taught), members).decision_function(bits(target))
     attack = LabelOnlyAugmentation(shadow_models=3)
-    scores = attack.score(attack.observe(target, audit, seed=0), audit)
+    scores = attack.score(attack.observe(target, auxiliary, seed=0), auxiliary)
     np.testing.assert_allclose(scores, expected, atol=1e-6)
     assert scores.dtype == np.float64
     assert len(np.unique(scores)) > 2
@@ -135,13 +135,13 @@ def test_the_scores_are_the_log_odds_of_a_logistic_regression_on_the_shadow_mode
 
 def infer(world: World, *, defence=None, attack=None):
     service = Service(world.target, defence or NoDefence(), budget=7 * N)
-    [inference] = (attack or LabelOnlyAugmentation()).run(service, world.audit, seed=0)
+    [inference] = (attack or LabelOnlyAugmentation()).run(service, world.auxiliary, seed=0)
     return inference, service
 
 
 def test_members_are_found_by_their_copies_where_every_image_itself_is_named_rightly():
     world = make_world()
-    assert torch.equal(world.target(world.audit.candidates.pixels()).argmax(1), world.audit.candidates.labels)
+    assert torch.equal(world.target(world.auxiliary.candidates.pixels()).argmax(1), world.auxiliary.candidates.labels)
     inference, _ = infer(world)
     assert auc(inference.scores, world.membership).value > 0.9
     assert (inference.decisions == world.membership).mean() > 0.8
@@ -168,14 +168,14 @@ def test_the_service_is_asked_once_for_each_kind_of_copy():
 
 def test_shadow_models_are_asked_once_however_many_targets_there_are_and_anew_about_other_images():
     world = make_world()
-    audit = world.audit
+    auxiliary = world.auxiliary
     attack = LabelOnlyAugmentation(shadow_models=MODELS)
     first, _ = infer(world, attack=attack)
-    again, _ = infer(replace(world, audit=audit.without(1)), attack=attack)
+    again, _ = infer(replace(world, auxiliary=auxiliary.without(1)), attack=attack)
     assert world.asked == [7] * MODELS
-    other = audit.candidates.take(torch.arange(N - 1, -1, -1))
-    shadows = [ShadowModel(shadow.membership[::-1], shadow.answers, shadow.ask) for shadow in audit.shadows]
-    backwards, _ = infer(replace(world, audit=Audit(other, audit.public, shadows)), attack=attack)
+    other = auxiliary.candidates.take(torch.arange(N - 1, -1, -1))
+    shadows = [ShadowModel(shadow.membership[::-1], shadow.answers, shadow.ask) for shadow in auxiliary.shadows]
+    backwards, _ = infer(replace(world, auxiliary=Auxiliary(other, auxiliary.public, shadows)), attack=attack)
     assert sorted(world.asked) == [7] + [14] * (MODELS - 1)  # the other of the stand-in's pair is left out
     np.testing.assert_allclose(backwards.scores[::-1], first.scores, atol=1e-4)
     assert not np.array_equal(again.scores, first.scores)

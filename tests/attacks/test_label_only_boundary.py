@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from privattack.attacks.membership.label_only_boundary import LabelOnlyBoundary, boundary_distances
-from privattack.attacks.membership.shadow import Answers, Audit, ShadowModel
+from privattack.attacks.membership.shadow import Answers, Auxiliary, ShadowModel
 from privattack.data.images import LabelledImages
 from privattack.defences.flatten import Flatten
 from privattack.defences.label_only import LabelOnly
@@ -161,9 +161,9 @@ def infer(*, weight: float):
     shadows = [
         ShadowModel(members, lambda: nothing, model) for members, model in zip(membership[1:], models, strict=True)
     ]
-    audit = Audit(candidates, candidates.take(torch.arange(0)), shadows)
+    auxiliary = Auxiliary(candidates, candidates.take(torch.arange(0)), shadows)
     service = Service(target, LabelOnly(), budget=60 * N)
-    [inference] = LabelOnlyBoundary(queries=60).run(service, audit, seed=0)
+    [inference] = LabelOnlyBoundary(queries=60).run(service, auxiliary, seed=0)
     assert service.refused == 0
     return inference, membership[0]
 

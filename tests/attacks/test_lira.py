@@ -8,7 +8,7 @@ import torch
 from scipy.stats import norm
 
 from privattack.attacks.membership.lira import Lira, shift
-from privattack.attacks.membership.shadow import Answers, Audit, ShadowModel
+from privattack.attacks.membership.shadow import Answers, Auxiliary, ShadowModel
 from privattack.attacks.membership.signals import margin
 from privattack.defences.none import NoDefence
 from privattack.errors import UserError
@@ -25,7 +25,7 @@ def phis(world):
     images = []
     for image, label in enumerate(world.labels):
         kinds = {True: [], False: []}
-        for model, shadow in enumerate(world.audit.shadows):
+        for model, shadow in enumerate(world.auxiliary.shadows):
             kinds[bool(shadow.membership[image])].append(logit(world.log_probabilities[model, image], label))
         images.append((logit(world.target.candidates[image], label), kinds))
     return images
@@ -58,7 +58,7 @@ def test_the_score_is_the_papers(online, variance, centre, random_world):
     world = random_world()
     attack = Lira(online=online, variance=variance, centre=centre)
     reference = expected(world, online=online, variance=variance, centre=centre)
-    np.testing.assert_allclose(attack.score(world.target, world.audit), reference, rtol=1e-9)
+    np.testing.assert_allclose(attack.score(world.target, world.auxiliary), reference, rtol=1e-9)
 
 
 @pytest.mark.parametrize(("models", "variance"), [(58, "global"), (60, "per_image"), (64, "per_image")])
@@ -66,26 +66,26 @@ def test_images_have_variances_of_their_own_from_64_models_less_two_pairs_that_p
     models, variance, random_world
 ):
     world = random_world(models=models)
-    chosen, automatic = (Lira(variance=setting).score(world.target, world.audit) for setting in (variance, "auto"))
+    chosen, automatic = (Lira(variance=setting).score(world.target, world.auxiliary) for setting in (variance, "auto"))
     np.testing.assert_array_equal(automatic, chosen)
 
 
 def without_kind(world, image, kind):
-    """Return the audit with the shadow models all of the other kind for one image."""
+    """Return what the attacker holds with the shadow models all of the other kind for one image."""
     shadows = []
-    for shadow in world.audit.shadows:
+    for shadow in world.auxiliary.shadows:
         membership = shadow.membership.copy()
         membership[image] = not kind
         shadows.append(dataclasses.replace(shadow, membership=membership, _signals={}))
-    return Audit(world.audit.candidates, world.audit.public, shadows)
+    return Auxiliary(world.auxiliary.candidates, world.auxiliary.public, shadows)
 
 
 @pytest.mark.parametrize("kind", [True, False])
 def test_an_image_of_one_kind_takes_the_other_centre_at_the_mean_distance(kind, planted_world):
     world = planted_world(distance=2.0, models=16, candidates=300)
-    audit = without_kind(world, 0, kind)
-    score = Lira(variance="global").score(world.target, audit)[0]
-    centre = np.median(audit.signals(margin)[:, 0])
+    auxiliary = without_kind(world, 0, kind)
+    score = Lira(variance="global").score(world.target, auxiliary)[0]
+    centre = np.median(auxiliary.signals(margin)[:, 0])
     phi = margin(world.target.candidates, world.labels)[0]
     low, high = (centre, centre + 2) if kind else (centre - 2, centre)
     assert score == pytest.approx(norm.logpdf(phi, high) - norm.logpdf(phi, low), abs=0.6)
@@ -93,11 +93,13 @@ def test_an_image_of_one_kind_takes_the_other_centre_at_the_mean_distance(kind, 
 
 def test_models_that_all_give_one_answer_leave_scores_that_are_numbers(random_world):
     world = random_world()
-    same = [dataclasses.replace(shadow, answers=lambda: world.target, _signals={}) for shadow in world.audit.shadows]
-    audit = Audit(world.audit.candidates, world.audit.public, same)
+    same = [
+        dataclasses.replace(shadow, answers=lambda: world.target, _signals={}) for shadow in world.auxiliary.shadows
+    ]
+    auxiliary = Auxiliary(world.auxiliary.candidates, world.auxiliary.public, same)
     for variance in ("per_image", "global"):
         for online in (True, False):
-            assert np.isfinite(Lira(online=online, variance=variance).score(world.target, audit)).all()
+            assert np.isfinite(Lira(online=online, variance=variance).score(world.target, auxiliary)).all()
 
 
 def test_shifts_go_right_left_down_up_by_one_pixel_then_by_two():
@@ -111,7 +113,7 @@ def test_shifts_go_right_left_down_up_by_one_pixel_then_by_two():
 
 
 def linear_models(make_images, *, shadows):
-    """Return an audit of random linear models, which see where in the image the light is, and one more as target."""
+    """Return an attacker's random linear models, which see where in the image the light is, and one more as target."""
     candidates, nobody = make_images(30), make_images(1).take(torch.arange(0))
     random = torch.Generator().manual_seed(0)
     models = []
@@ -127,34 +129,34 @@ def linear_models(make_images, *, shadows):
         )
         for members, model in zip(membership, models, strict=False)
     ]
-    return Audit(candidates, nobody, shadow_models), models[-1]
+    return Auxiliary(candidates, nobody, shadow_models), models[-1]
 
 
 def test_the_score_of_shifted_copies_is_the_sum_over_the_views(make_images):
     """Carlini et al. 2022, equation 5 with a diagonal covariance: each view scored as a candidate of its own."""
-    audit, target = linear_models(make_images, shadows=8)
+    auxiliary, target = linear_models(make_images, shadows=8)
     attack = Lira(augmentations=3)
     service = Service(target, NoDefence(), budget=attack.queries * 30)
-    [inference] = attack.run(service, audit, seed=0)
+    [inference] = attack.run(service, auxiliary, seed=0)
     assert (service.images, service.remaining, attack.queries) == (120, 0, 4)
     total = np.zeros(30)
     for view in range(4):
-        pixels = audit.candidates.pixels() if view == 0 else shift(audit.candidates.pixels(), view - 1)
+        pixels = auxiliary.candidates.pixels() if view == 0 else shift(auxiliary.candidates.pixels(), view - 1)
 
         def answers(model, pixels=pixels):
             return Answers(model(pixels).double().numpy(), np.empty((0, 10)))
 
         shadows = [
             ShadowModel(shadow.membership, lambda ask=shadow.ask, answers=answers: answers(ask), shadow.ask)
-            for shadow in audit.shadows
+            for shadow in auxiliary.shadows
         ]
-        total += Lira().score(answers(target), Audit(audit.candidates, audit.public, shadows))
+        total += Lira().score(answers(target), Auxiliary(auxiliary.candidates, auxiliary.public, shadows))
     np.testing.assert_allclose(inference.scores, total, rtol=1e-5, atol=1e-5)
-    assert not np.allclose(total, Lira().run(Service(target, NoDefence(), budget=30), audit, seed=0)[0].scores)
+    assert not np.allclose(total, Lira().run(Service(target, NoDefence(), budget=30), auxiliary, seed=0)[0].scores)
 
 
 def test_each_shadow_model_is_asked_about_the_copies_once(make_images):
-    audit, target = linear_models(make_images, shadows=4)
+    auxiliary, target = linear_models(make_images, shadows=4)
     asked = [0] * 4
 
     def counting(number, shadow):
@@ -164,9 +166,9 @@ def test_each_shadow_model_is_asked_about_the_copies_once(make_images):
 
         return dataclasses.replace(shadow, ask=ask)
 
-    shadows = [counting(number, shadow) for number, shadow in enumerate(audit.shadows)]
+    shadows = [counting(number, shadow) for number, shadow in enumerate(auxiliary.shadows)]
     Lira(augmentations=2).run(
-        Service(target, NoDefence(), budget=90), Audit(audit.candidates, audit.public, shadows), seed=0
+        Service(target, NoDefence(), budget=90), Auxiliary(auxiliary.candidates, auxiliary.public, shadows), seed=0
     )
     assert asked == [2] * 4
 

@@ -9,12 +9,12 @@ def test_the_score_is_the_logarithm_of_the_true_classs_probability(random_world)
     """Yeom et al. 2018, section III: the negative loss."""
     world = random_world()
     expected = [row[label] for row, label in zip(world.target.candidates, world.labels, strict=True)]
-    np.testing.assert_array_equal(Loss().score(world.target, world.audit), expected)
+    np.testing.assert_array_equal(Loss().score(world.target, world.auxiliary), expected)
 
 
 def test_the_threshold_is_the_best_one_for_a_shadow_model_not_for_the_target(random_world):
     world = random_world(models=2)
-    one_model = dataclasses.replace(world.audit, shadows=world.audit.shadows[1:])
+    one_model = dataclasses.replace(world.auxiliary, shadows=world.auxiliary.shadows[1:])
     [inference] = Loss().run(world.service(), one_model, seed=0)
     rehearsed = Loss().score(one_model.shadows[0].answers(), one_model)
     members = one_model.shadows[0].membership

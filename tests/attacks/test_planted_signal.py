@@ -47,28 +47,28 @@ def near(measured, value, *, errors=3.0):
 @pytest.mark.parametrize("name", COMPARING)
 def test_attacks_that_know_how_hard_an_image_is_find_all_there_is(name, leaking):
     world, distance = leaking
-    scores = COMPARING[name].score(world.target, world.audit)
+    scores = COMPARING[name].score(world.target, world.auxiliary)
     assert near(auc(scores, world.membership), norm.cdf(distance / math.sqrt(2)))
 
 
 def test_the_loss_finds_what_is_left_among_hard_and_easy_images(leaking):
     world, distance = leaking
-    measured = auc(Loss().score(world.target, world.audit), world.membership)
+    measured = auc(Loss().score(world.target, world.auxiliary), world.membership)
     assert near(measured, norm.cdf(distance / math.sqrt(2 * (1 + SPREAD**2))))
-    assert measured.value < auc(Lira().score(world.target, world.audit), world.membership).value - 0.05
+    assert measured.value < auc(Lira().score(world.target, world.auxiliary), world.membership).value - 0.05
 
 
 def test_decisions_are_as_right_as_the_best_threshold_allows(leaking):
     """Halfway between the two means, Phi(d / 2) of both kinds are told right."""
     world, distance = leaking
-    [inference] = Lira(variance="global").run(world.service(), world.audit, seed=0)
+    [inference] = Lira(variance="global").run(world.service(), world.auxiliary, seed=0)
     assert near(balanced_accuracy(inference.decisions, world.membership), norm.cdf(distance / 2))
 
 
 def test_few_models_find_less_and_bavaria_loses_least(planted_world):
     world = planted_world(distance=2.0, models=6, candidates=4_000, public=1)
     found = {
-        name: auc(attack.score(world.target, world.audit), world.membership).value
+        name: auc(attack.score(world.target, world.auxiliary), world.membership).value
         for name, attack in {"bavaria": Bavaria(), "lira": Lira(variance="per_image")}.items()
     }
     assert found["lira"] + 0.03 < found["bavaria"] < norm.cdf(2.0 / math.sqrt(2))
@@ -78,7 +78,7 @@ def test_no_attack_of_the_suite_finds_what_is_not_there(planted_world):
     world = planted_world(distance=0.0, models=16)
     with initialize_config_dir(str(Path(__file__).parents[2] / "conf"), version_base="1.3"):
         suite = instantiate(compose("config", overrides=["attack=mia_suite"]).attack)
-    for inference in suite.run(world.service(), world.audit, seed=0):
+    for inference in suite.run(world.service(), world.auxiliary, seed=0):
         # Fourteen attacks, of which none may be off by chance.
         assert near(auc(inference.scores, world.membership), 0.5, errors=3.5)
         assert near(balanced_accuracy(inference.decisions, world.membership), 0.5, errors=3.5)

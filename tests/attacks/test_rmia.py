@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from privattack.attacks.membership.rmia import Rmia
-from privattack.attacks.membership.shadow import Audit
+from privattack.attacks.membership.shadow import Auxiliary
 from privattack.errors import UserError
 
 
@@ -16,7 +16,7 @@ def mean(values):
 def p(world, image, label, *, kind):
     return [
         math.exp(world.log_probabilities[model, image, label])
-        for model, shadow in enumerate(world.audit.shadows)
+        for model, shadow in enumerate(world.auxiliary.shadows)
         if shadow.membership[image] == kind
     ]
 
@@ -41,7 +41,7 @@ def expected(world, *, online, gamma, a, public):
 def test_the_score_is_the_share_of_public_images_that_are_beaten(online, gamma, a, public, random_world):
     """Zarifzadeh et al. 2024: the pairwise likelihood ratio and the offline approximation of p(x), by loops."""
     world = random_world()
-    scores = Rmia(online=online, gamma=gamma, a=a, public=public).score(world.target, world.audit)
+    scores = Rmia(online=online, gamma=gamma, a=a, public=public).score(world.target, world.auxiliary)
     np.testing.assert_array_equal(scores, expected(world, online=online, gamma=gamma, a=a, public=public))
     assert 0 < scores.mean() < 1
 
@@ -50,19 +50,23 @@ def test_members_and_others_weigh_the_same_however_many_of_each_there_are(random
     world = random_world()
     lopsided = [
         dataclasses.replace(shadow, membership=np.full(40, number < 3), _signals={})
-        for number, shadow in enumerate(world.audit.shadows)
+        for number, shadow in enumerate(world.auxiliary.shadows)
     ]
-    audit = Audit(world.audit.candidates, world.audit.public, lopsided)
-    reference = expected(dataclasses.replace(world, audit=audit), online=True, gamma=2.0, a=0.3, public=30)
-    np.testing.assert_array_equal(Rmia().score(world.target, audit), reference)
+    auxiliary = Auxiliary(world.auxiliary.candidates, world.auxiliary.public, lopsided)
+    reference = expected(dataclasses.replace(world, auxiliary=auxiliary), online=True, gamma=2.0, a=0.3, public=30)
+    np.testing.assert_array_equal(Rmia().score(world.target, auxiliary), reference)
 
 
 @pytest.mark.parametrize("kind", [True, False])
 @pytest.mark.parametrize("online", [True, False])
 def test_an_image_of_one_kind_takes_the_mean_over_that_kind(online, kind, random_world):
     world = random_world()
-    shadows = [dataclasses.replace(shadow, membership=np.full(40, kind), _signals={}) for shadow in world.audit.shadows]
-    scores = Rmia(online=online).score(world.target, Audit(world.audit.candidates, world.audit.public, shadows))
+    shadows = [
+        dataclasses.replace(shadow, membership=np.full(40, kind), _signals={}) for shadow in world.auxiliary.shadows
+    ]
+    scores = Rmia(online=online).score(
+        world.target, Auxiliary(world.auxiliary.candidates, world.auxiliary.public, shadows)
+    )
     for image, label in enumerate(world.labels):
         p_all = mean([math.exp(answers[image, label]) for answers in world.log_probabilities])
         p_x = p_all if online else (1.3 * p_all + 0.7) / 2
@@ -82,11 +86,11 @@ def test_probabilities_that_vanish_leave_scores_that_are_numbers(random_world):
             answers=lambda: dataclasses.replace(world.target, candidates=world.target.candidates - 1e4),
             _signals={},
         )
-        for shadow in world.audit.shadows
+        for shadow in world.auxiliary.shadows
     ]
-    audit = Audit(world.audit.candidates, world.audit.public, tiny)
+    auxiliary = Auxiliary(world.auxiliary.candidates, world.auxiliary.public, tiny)
     for attack in (Rmia(), Rmia(online=False), Rmia(online=False, a=1.0)):
-        assert np.isfinite(attack.score(world.target, audit)).all()
+        assert np.isfinite(attack.score(world.target, auxiliary)).all()
 
 
 @pytest.mark.parametrize(
@@ -106,4 +110,4 @@ def test_settings_that_cannot_work_are_refused(setting, message):
 def test_without_a_public_image_there_is_nothing_to_compare_with(random_world):
     world = random_world(public=0)
     with pytest.raises(UserError, match=r"attack\.public=1000: there is no public image"):
-        Rmia().run(world.service(), world.audit, seed=0)
+        Rmia().run(world.service(), world.auxiliary, seed=0)

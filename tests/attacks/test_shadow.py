@@ -20,13 +20,13 @@ def test_without_a_model_every_candidate_is_in_as_many_models_as_before_less_one
     first = np.random.default_rng(0).permutation(np.arange(len(world.labels)) % 2 == 0)
     shadows = [
         dataclasses.replace(shadow, membership=first if number % 2 == 0 else ~first)
-        for number, shadow in enumerate(world.audit.shadows)
+        for number, shadow in enumerate(world.auxiliary.shadows)
     ]
-    audit = dataclasses.replace(world.audit, shadows=shadows)
+    auxiliary = dataclasses.replace(world.auxiliary, shadows=shadows)
     for number in range(8):
-        left = audit.without(number)
+        left = auxiliary.without(number)
         assert len(left.shadows) == 6
-        assert all(shadow is not audit.shadows[number] for shadow in left.shadows)
+        assert all(shadow is not auxiliary.shadows[number] for shadow in left.shadows)
         assert (left.membership.sum(axis=0) == 3).all()
 
 
@@ -38,14 +38,14 @@ def test_signals_are_computed_once_for_each_model_and_few_are_kept(random_world)
         calls.append(1)
         return loss(log_probabilities, labels)
 
-    audit = world.audit
+    auxiliary = world.auxiliary
     expected = [loss(rows, world.labels) for rows in world.log_probabilities]
-    np.testing.assert_allclose(audit.signals(counted), expected)
-    np.testing.assert_allclose(audit.without(0).signals(counted), expected[2:])
-    assert len(calls) == len(audit.shadows)
+    np.testing.assert_allclose(auxiliary.signals(counted), expected)
+    np.testing.assert_allclose(auxiliary.without(0).signals(counted), expected[2:])
+    assert len(calls) == len(auxiliary.shadows)
     for signal in (margin, hinge, entropy):
-        audit.signals(signal)
-    assert all(len(shadow._signals) <= KEPT_SIGNALS for shadow in audit.shadows)
+        auxiliary.signals(signal)
+    assert all(len(shadow._signals) <= KEPT_SIGNALS for shadow in auxiliary.shadows)
 
 
 def test_where_only_the_label_is_true_all_else_is_dropped():
@@ -75,5 +75,5 @@ def test_the_threshold_never_comes_from_the_target(random_world):
     world = random_world()
     for shift, decided in ((-1_000.0, False), (1_000.0, True)):
         observed = dataclasses.replace(world.target, candidates=world.target.candidates + shift)
-        inference = Loss().infer("loss", observed, world.audit, seed=0)
+        inference = Loss().infer("loss", observed, world.auxiliary, seed=0)
         assert (inference.decisions == decided).all()

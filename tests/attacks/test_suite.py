@@ -45,7 +45,7 @@ def suite():
 def suite_run(suite, world):
     """Return what the suite of `conf/` finds, and the service that it asked."""
     service = world.service()
-    return suite.run(service, world.audit, seed=0), service
+    return suite.run(service, world.auxiliary, seed=0), service
 
 
 def test_the_members_have_the_names_of_their_options(suite_run):
@@ -57,13 +57,13 @@ def test_the_members_have_the_names_of_their_options(suite_run):
 def test_every_image_is_asked_about_exactly_once(suite_run, world):
     _, service = suite_run
     assert (service.images, service.unique_images, service.refused, service.remaining) == (100, 100, 0, 0)
-    everything = world.audit.candidates.join(world.audit.public).pixels()
+    everything = world.auxiliary.candidates.join(world.auxiliary.public).pixels()
     assert torch.equal(torch.cat(service.transcript.images), everything)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_attack_says_in_the_suite_what_it_says_alone(name, suite, suite_run, world):
-    [alone] = suite.attacks[name].run(world.service(), world.audit, seed=0)
+    [alone] = suite.attacks[name].run(world.service(), world.auxiliary, seed=0)
     [within] = [inference for inference in suite_run[0] if inference.name == name]
     np.testing.assert_array_equal(within.scores, alone.scores)
     np.testing.assert_array_equal(within.decisions, alone.decisions)
@@ -72,7 +72,7 @@ def test_each_attack_says_in_the_suite_what_it_says_alone(name, suite, suite_run
 
 def test_scores_are_numbers_even_where_only_the_label_is_told(suite, world):
     service = Service(world.service().query, LabelOnly(), budget=100)
-    for inference in suite.run(service, world.audit, seed=0):
+    for inference in suite.run(service, world.auxiliary, seed=0):
         assert inference.scores.dtype == np.float64
         assert inference.scores.shape == inference.decisions.shape == (40,)
         assert np.isfinite(inference.scores).all()
@@ -86,7 +86,7 @@ def test_a_setting_of_one_member_is_its_own():
 
 def test_a_smaller_suite_has_other_names_if_one_likes(world):
     suite = Suite(attacks={"yeom": Loss(), "carlini": Lira()})
-    assert [inference.name for inference in suite.run(world.service(), world.audit, seed=0)] == ["yeom", "carlini"]
+    assert [inference.name for inference in suite.run(world.service(), world.auxiliary, seed=0)] == ["yeom", "carlini"]
 
 
 def test_it_needs_what_its_most_demanding_attack_needs():
@@ -100,8 +100,8 @@ def test_it_needs_what_its_most_demanding_attack_needs():
 def test_so_few_shadow_models_are_enough(name, suite, random_world):
     attack = suite.attacks[name]
     world = random_world(models=max(attack.least_shadows, 2), public=60)
-    audit = dataclasses.replace(world.audit, shadows=world.audit.shadows[: attack.least_shadows])
-    [inference] = attack.run(world.service(), audit, seed=0)
+    auxiliary = dataclasses.replace(world.auxiliary, shadows=world.auxiliary.shadows[: attack.least_shadows])
+    [inference] = attack.run(world.service(), auxiliary, seed=0)
     assert np.isfinite(inference.scores).all()
 
 

@@ -21,12 +21,12 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
+from privattack.audits.shadow import ShadowAudit
 from privattack.data.images import DataSet, LabelledImages
 from privattack.data.modules import TargetDataModule
 from privattack.data.pool import make_pool
 from privattack.data.splits import balanced_halves
 from privattack.defences.none import NoDefence
-from privattack.families.shadow import ShadowFamily
 from privattack.models.answering import Target
 from privattack.models.networks import MLP, LeNet
 from privattack.models.shadow_bank import BankSettings, ShadowBank, obtain_bank
@@ -131,7 +131,7 @@ def scoring(models: int = 64, images: int = 20_000) -> None:
             trained=0, device=torch.device("cpu"),
         )  # fmt: skip
         total = images + suite.public
-        family = ShadowFamily(
+        audit = ShadowAudit(
             suite, data, pool, lambda: shadows, NoDefence(), shadows=models, targets=1, budget=total, seeds=[0]
         )
         seconds = []
@@ -158,7 +158,7 @@ def scoring(models: int = 64, images: int = 20_000) -> None:
             return result
 
         suite.run = watched
-        outcome = family.run(lambda: None, serve)
+        outcome = audit.run(lambda: None, serve)
         logits = models * images * 10 * 4
         print(
             f"scoring {models} models x {images:,} images, {len(suite.attacks)} attacks: {outcome.seconds:.1f} s "

@@ -6,10 +6,10 @@ from html.parser import HTMLParser
 
 import pytest
 
+from privattack.findings.findings import findings
 from privattack.report.__main__ import main
-from privattack.report.collect import collect
-from privattack.report.findings import findings
 from privattack.report.page import page
+from privattack.results.collect import collect
 
 VOID = {"meta", "link", "br"}
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from privattack.report.collect import collect
 from privattack.report.rankings import rankings, tables
-from privattack.report.results import best, ranked, ranking_metric
 from privattack.report.together import together
+from privattack.results.collect import collect
+from privattack.results.figures import best, ranked, ranking_metric
 
 
 @pytest.fixture

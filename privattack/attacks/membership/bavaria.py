@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import gammaln, log_ndtr, stdtr
 
 from privattack.attacks.membership.lira import SMALLEST_DEVIATION, Moments, moments
-from privattack.attacks.membership.shadow import AnswerAttack, Answers, Audit
+from privattack.attacks.membership.shadow import AnswerAttack, Answers, Auxiliary
 from privattack.attacks.membership.signals import TINY, Scores, margin
 from privattack.errors import UserError
 
@@ -63,10 +63,10 @@ class Bavaria(AnswerAttack):
         self.online = online
         self.name = "bavaria" if online else "bavaria_offline"
 
-    def score(self, observed: Answers, audit: Audit) -> Scores:
+    def score(self, observed: Answers, auxiliary: Auxiliary) -> Scores:
         """Return the log of the ratio, or of the share below; see the base class."""
-        target = margin(observed.candidates, audit.candidates.labels.numpy())
-        shadows, membership = audit.signals(margin), audit.membership
+        target = margin(observed.candidates, auxiliary.candidates.labels.numpy())
+        shadows, membership = auxiliary.signals(margin), auxiliary.membership
         outs = predict(moments(shadows, ~membership))
         if not self.online:
             return (_log_share_below_t if self.form == "t" else _log_share_below_normal)(target, outs)

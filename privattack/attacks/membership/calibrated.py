@@ -4,7 +4,7 @@ Watson et al. 2022, "On the importance of difficulty calibration in membership i
 "Enhanced membership inference attacks against machine learning models" (attack R).
 """
 
-from privattack.attacks.membership.shadow import AnswerAttack, Answers, Audit
+from privattack.attacks.membership.shadow import AnswerAttack, Answers, Auxiliary
 from privattack.attacks.membership.signals import Scores, loss
 from privattack.errors import UserError
 
@@ -30,11 +30,11 @@ class Calibrated(AnswerAttack):
         self.form = form
         self.name = NAMES[form]
 
-    def score(self, observed: Answers, audit: Audit) -> Scores:
+    def score(self, observed: Answers, auxiliary: Auxiliary) -> Scores:
         """Return the difference or the share; see the base class."""
-        target = loss(observed.candidates, audit.candidates.labels.numpy())
-        shadows = audit.signals(loss)
-        compared = ~audit.membership | audit.membership.all(axis=0)
+        target = loss(observed.candidates, auxiliary.candidates.labels.numpy())
+        shadows = auxiliary.signals(loss)
+        compared = ~auxiliary.membership | auxiliary.membership.all(axis=0)
         if self.form == "difference":
             return target - shadows.mean(axis=0, where=compared)
         lower = (shadows < target).mean(axis=0, where=compared)

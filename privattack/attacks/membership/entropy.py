@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from privattack import metrics
-from privattack.attacks.membership.shadow import AnswerAttack, Answers, Audit
+from privattack.attacks.membership.shadow import AnswerAttack, Answers, Auxiliary
 from privattack.attacks.membership.signals import TINY, Scores, entropy, loss, modified_entropy
 from privattack.errors import UserError
 
@@ -34,11 +34,11 @@ class Entropy(AnswerAttack):
         self.signal = signal
         self.name = signal
 
-    def score(self, observed: Answers, audit: Audit) -> Scores:
+    def score(self, observed: Answers, auxiliary: Auxiliary) -> Scores:
         """Return log(threshold of the image's class / signal); see the base class."""
         signal = SIGNALS[self.signal]
-        labels = audit.candidates.labels.numpy()
-        shadows, membership = _log_scale(audit.signals(signal)), audit.membership
+        labels = auxiliary.candidates.labels.numpy()
+        shadows, membership = _log_scale(auxiliary.signals(signal)), auxiliary.membership
         scores = _log_scale(signal(observed.candidates, labels))
         for label in np.unique(labels):
             of_class = labels == label

@@ -4,7 +4,7 @@ from typing import Any
 
 from privattack.attacks.knowledge import Knowledge
 from privattack.attacks.membership.base import Inference
-from privattack.attacks.membership.shadow import AnswerAttack, Answers, Audit
+from privattack.attacks.membership.shadow import AnswerAttack, Answers, Auxiliary
 from privattack.attacks.membership.signals import Scores, gap
 
 
@@ -17,11 +17,11 @@ class Gap(AnswerAttack):
     name = "gap"
     least_shadows = 0
 
-    def infer(self, name: str, observed: Any, audit: Audit, *, seed: int) -> Inference:
+    def infer(self, name: str, observed: Any, auxiliary: Auxiliary, *, seed: int) -> Inference:
         """Return scores, and decisions without a threshold of anybody's."""
-        scores = self.score(observed, audit)
+        scores = self.score(observed, auxiliary)
         return Inference(name, Knowledge.ADAPTIVE, scores, scores == 1)
 
-    def score(self, observed: Answers, audit: Audit) -> Scores:
+    def score(self, observed: Answers, auxiliary: Auxiliary) -> Scores:
         """Return 1 or 0; see the base class."""
-        return gap(observed.candidates, audit.candidates.labels.numpy())
+        return gap(observed.candidates, auxiliary.candidates.labels.numpy())

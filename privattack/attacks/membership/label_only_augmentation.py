@@ -16,7 +16,7 @@ from torch.nn.functional import affine_grid, grid_sample, pad
 
 from privattack.attacks.knowledge import Knowledge
 from privattack.attacks.membership.base import Inference
-from privattack.attacks.membership.shadow import Ask, Audit, ScoreAttack, ShadowModel
+from privattack.attacks.membership.shadow import Ask, Auxiliary, ScoreAttack, ShadowModel
 from privattack.attacks.membership.signals import Scores
 from privattack.data.images import LabelledImages
 from privattack.errors import UserError
@@ -56,30 +56,30 @@ class LabelOnlyAugmentation(ScoreAttack):
         self.queries = 1 + len(self.moves) + len(self.turns)
         self._asked: WeakKeyDictionary[ShadowModel, np.ndarray] = WeakKeyDictionary()
 
-    def observe(self, ask: Ask, audit: Audit, *, seed: int) -> Bool[np.ndarray, "n views"]:
+    def observe(self, ask: Ask, auxiliary: Auxiliary, *, seed: int) -> Bool[np.ndarray, "n views"]:
         """Ask about each candidate and its copies, one batch for each kind of copy."""
-        return self._bits(ask, audit.candidates)
+        return self._bits(ask, auxiliary.candidates)
 
-    def rehearse(self, shadow: ShadowModel, audit: Audit, *, seed: int) -> Bool[np.ndarray, "n views"]:
+    def rehearse(self, shadow: ShadowModel, auxiliary: Auxiliary, *, seed: int) -> Bool[np.ndarray, "n views"]:
         """Return what `observe` would, were `shadow` the target."""
-        return self._shadow_bits(shadow, audit.candidates)
+        return self._shadow_bits(shadow, auxiliary.candidates)
 
-    def infer(self, name: str, observed: Bool[np.ndarray, "n views"], audit: Audit, *, seed: int) -> Inference:
+    def infer(self, name: str, observed: Bool[np.ndarray, "n views"], auxiliary: Auxiliary, *, seed: int) -> Inference:
         """Return scores and decisions; see the base class.
 
         Few scores differ, so that most images tie with the threshold: it must come from the classifier that scores the
         target, and that has not learnt from the model that plays it.
         """
-        number = derive(seed, "stand-in") % len(audit.shadows)
-        stand_in, others = audit.shadows[number], audit.without(number)
+        number = derive(seed, "stand-in") % len(auxiliary.shadows)
+        stand_in, others = auxiliary.shadows[number], auxiliary.without(number)
         rehearsed = self.score(self.rehearse(stand_in, others, seed=seed), others)
         scores = self.score(observed, others)
         return Inference(name, Knowledge.ADAPTIVE, scores, scores >= fit_threshold(rehearsed, stand_in.membership))
 
-    def score(self, observed: Bool[np.ndarray, "n views"], audit: Audit) -> Scores:
+    def score(self, observed: Bool[np.ndarray, "n views"], auxiliary: Auxiliary) -> Scores:
         """Return the log-odds of membership; see the base class."""
-        teachers = audit.shadows[: self.shadow_models]
-        bits = np.concatenate([self._shadow_bits(shadow, audit.candidates) for shadow in teachers])
+        teachers = auxiliary.shadows[: self.shadow_models]
+        bits = np.concatenate([self._shadow_bits(shadow, auxiliary.candidates) for shadow in teachers])
         members = np.concatenate([shadow.membership for shadow in teachers])
         learnt = LogisticRegression(max_iter=1_000).fit(bits, members)
         # Summed row by row: a matrix product may round equal rows differently.

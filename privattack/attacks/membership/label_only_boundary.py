@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
-from privattack.attacks.membership.shadow import Ask, Audit, ScoreAttack, ShadowModel
+from privattack.attacks.membership.shadow import Ask, Auxiliary, ScoreAttack, ShadowModel
 from privattack.attacks.membership.signals import Scores
 from privattack.data.images import digests
 from privattack.errors import UserError
@@ -55,25 +55,25 @@ class LabelOnlyBoundary(ScoreAttack):
         self.theta = theta
         self._rehearsed: dict[tuple[ShadowModel, int], Scores] = {}
 
-    def observe(self, ask: Ask, audit: Audit, *, seed: int) -> Scores:
+    def observe(self, ask: Ask, auxiliary: Auxiliary, *, seed: int) -> Scores:
         """Ask for the candidates' distances."""
         return boundary_distances(
             ask,
-            audit.candidates.pixels(),
-            audit.candidates.labels,
+            auxiliary.candidates.pixels(),
+            auxiliary.candidates.labels,
             queries=self.queries,
             initial_gradient_queries=self.initial_gradient_queries,
             theta=self.theta,
             seed=seed,
         )
 
-    def rehearse(self, shadow: ShadowModel, audit: Audit, *, seed: int) -> Scores:
+    def rehearse(self, shadow: ShadowModel, auxiliary: Auxiliary, *, seed: int) -> Scores:
         """Return what `observe` would, were `shadow` the target: searched for once, as many targets share it."""
         if (shadow, seed) not in self._rehearsed:
-            self._rehearsed = {(shadow, seed): self.observe(shadow.ask, audit, seed=seed)}
+            self._rehearsed = {(shadow, seed): self.observe(shadow.ask, auxiliary, seed=seed)}
         return self._rehearsed[shadow, seed]
 
-    def score(self, observed: Scores, audit: Audit) -> Scores:
+    def score(self, observed: Scores, auxiliary: Auxiliary) -> Scores:
         """Return the distances; see the base class."""
         return observed
 

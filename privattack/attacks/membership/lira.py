@@ -12,7 +12,7 @@ from scipy.special import log_ndtr
 from torch import Tensor
 from torch.nn.functional import pad
 
-from privattack.attacks.membership.shadow import AnswerAttack, Answers, Ask, Audit, ShadowModel, plain_answers
+from privattack.attacks.membership.shadow import AnswerAttack, Answers, Ask, Auxiliary, ShadowModel, plain_answers
 from privattack.attacks.membership.signals import Scores, margin
 from privattack.data.images import LabelledImages
 from privattack.errors import UserError
@@ -122,24 +122,26 @@ class Lira(AnswerAttack):
         self.queries = 1 + augmentations
         self._asked: WeakKeyDictionary[ShadowModel, Float[np.ndarray, "views n"]] = WeakKeyDictionary()
 
-    def observe(self, ask: Ask, audit: Audit, *, seed: int) -> Views:
+    def observe(self, ask: Ask, auxiliary: Auxiliary, *, seed: int) -> Views:
         """Ask about each candidate and its shifted copies, and each public image."""
-        plain = plain_answers(ask, audit)
-        return Views(plain.candidates, plain.public, self._shifted(ask, audit.candidates))
+        plain = plain_answers(ask, auxiliary)
+        return Views(plain.candidates, plain.public, self._shifted(ask, auxiliary.candidates))
 
-    def rehearse(self, shadow: ShadowModel, audit: Audit, *, seed: int) -> Views:
+    def rehearse(self, shadow: ShadowModel, auxiliary: Auxiliary, *, seed: int) -> Views:
         """Return what `observe` would, were `shadow` the target."""
         plain = shadow.answers()
-        return Views(plain.candidates, plain.public, self._shadow_views(shadow, audit.candidates))
+        return Views(plain.candidates, plain.public, self._shadow_views(shadow, auxiliary.candidates))
 
-    def score(self, observed: Answers, audit: Audit) -> Scores:
+    def score(self, observed: Answers, auxiliary: Auxiliary) -> Scores:
         """Return the log-likelihood ratio, or offline log Phi, summed over views; see the base class."""
         scores = self._evidence(
-            margin(observed.candidates, audit.candidates.labels.numpy()), audit.signals(margin), audit.membership
+            margin(observed.candidates, auxiliary.candidates.labels.numpy()),
+            auxiliary.signals(margin),
+            auxiliary.membership,
         )
         for number, view in enumerate(observed.shifted if isinstance(observed, Views) else ()):
-            shadows = [self._shadow_views(shadow, audit.candidates)[number] for shadow in audit.shadows]
-            scores += self._evidence(view, np.stack(shadows), audit.membership)
+            shadows = [self._shadow_views(shadow, auxiliary.candidates)[number] for shadow in auxiliary.shadows]
+            scores += self._evidence(view, np.stack(shadows), auxiliary.membership)
         return scores
 
     def _evidence(

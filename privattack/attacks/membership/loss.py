@@ -1,6 +1,6 @@
 """The loss attack (Yeom et al. 2018, "Privacy risk in machine learning", section III)."""
 
-from privattack.attacks.membership.shadow import AnswerAttack, Answers, Audit
+from privattack.attacks.membership.shadow import AnswerAttack, Answers, Auxiliary
 from privattack.attacks.membership.signals import Scores, loss
 
 
@@ -10,6 +10,6 @@ class Loss(AnswerAttack):
     name = "loss"
     least_shadows = 2
 
-    def score(self, observed: Answers, audit: Audit) -> Scores:
+    def score(self, observed: Answers, auxiliary: Auxiliary) -> Scores:
         """Return log p_y; see the base class."""
-        return loss(observed.candidates, audit.candidates.labels.numpy())
+        return loss(observed.candidates, auxiliary.candidates.labels.numpy())

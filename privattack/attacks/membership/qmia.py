@@ -6,7 +6,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
-from privattack.attacks.membership.shadow import AnswerAttack, Answers, Audit
+from privattack.attacks.membership.shadow import AnswerAttack, Answers, Auxiliary
 from privattack.attacks.membership.signals import Scores, hinge
 from privattack.data.images import LabelledImages
 from privattack.errors import UserError
@@ -44,24 +44,26 @@ class Qmia(AnswerAttack):
         self.least_public = FEWEST
 
     @threadpool_limits.wrap(limits=1)  # so small a task is far slower in several threads
-    def score(self, observed: Answers, audit: Audit) -> Scores:
+    def score(self, observed: Answers, auxiliary: Auxiliary) -> Scores:
         """Return the margin less its predicted quantile; see the base class."""
-        if len(audit.public) < FEWEST:
+        if len(auxiliary.public) < FEWEST:
             raise UserError(
-                f"attack.public={self.public}: there are {len(audit.public)} public images, and {FEWEST} are needed; "
-                "use data with a larger test part."
+                f"attack.public={self.public}: there are {len(auxiliary.public)} public images, and {FEWEST} are "
+                "needed; use data with a larger test part."
             )
-        labels = audit.public.labels.numpy()
+        labels = auxiliary.public.labels.numpy()
         taught = hinge(observed.public, labels)[: self.public]
-        images = _pixels(audit.public)[: self.public]
+        images = _pixels(auxiliary.public)[: self.public]
         components = PCA(FEWEST, svd_solver="covariance_eigh").fit(images)
         regression = _learn(components.transform(images), taught, self.quantile)
         parts = [
             LabelledImages(*both)
-            for both in zip(audit.candidates.images.split(ROWS), audit.candidates.labels.split(ROWS), strict=True)
+            for both in zip(
+                auxiliary.candidates.images.split(ROWS), auxiliary.candidates.labels.split(ROWS), strict=True
+            )
         ]
         predicted = [regression.predict(components.transform(_pixels(part))) for part in parts]
-        return hinge(observed.candidates, audit.candidates.labels.numpy()) - np.concatenate(predicted)
+        return hinge(observed.candidates, auxiliary.candidates.labels.numpy()) - np.concatenate(predicted)
 
 
 def _learn(

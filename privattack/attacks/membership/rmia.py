@@ -5,7 +5,7 @@ import math
 import numpy as np
 from jaxtyping import Bool, Float
 
-from privattack.attacks.membership.shadow import AnswerAttack, Answers, Audit
+from privattack.attacks.membership.shadow import AnswerAttack, Answers, Auxiliary
 from privattack.attacks.membership.signals import TINY, Scores, loss
 from privattack.errors import UserError
 
@@ -43,19 +43,19 @@ class Rmia(AnswerAttack):
         self.least_public = 1
         self.name = "rmia" if online else "rmia_offline"
 
-    def score(self, observed: Answers, audit: Audit) -> Scores:
+    def score(self, observed: Answers, auxiliary: Auxiliary) -> Scores:
         """Return the share of public images that x beats; see the base class."""
-        if len(audit.public) == 0:
+        if len(auxiliary.public) == 0:
             raise UserError(f"attack.public={self.public}: there is no public image; use data with a larger test part.")
-        shadows = audit.public_signals(loss)[:, : self.public]
-        of_public = loss(observed.public, audit.public.labels.numpy())[: self.public]
+        shadows = auxiliary.public_signals(loss)[:, : self.public]
+        of_public = loss(observed.public, auxiliary.public.labels.numpy())[: self.public]
         of_public -= _log_mean(shadows, np.ones(shadows.shape, dtype=bool))
-        scores = loss(observed.candidates, audit.candidates.labels.numpy()) - self._log_p(audit)
+        scores = loss(observed.candidates, auxiliary.candidates.labels.numpy()) - self._log_p(auxiliary)
         beaten = np.searchsorted(np.sort(of_public), scores - math.log(self.gamma), side="left")
         return beaten / len(of_public)
 
-    def _log_p(self, audit: Audit) -> Scores:
-        shadows, membership = audit.signals(loss), audit.membership
+    def _log_p(self, auxiliary: Auxiliary) -> Scores:
+        shadows, membership = auxiliary.signals(loss), auxiliary.membership
         none_in, none_out = ~membership.any(axis=0), membership.all(axis=0)
         mean_out = _log_mean(shadows, ~membership | none_out)
         if self.online:

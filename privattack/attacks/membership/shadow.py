@@ -43,7 +43,7 @@ class ShadowModel:
 
     Attributes:
         membership: which candidates it was trained on.
-        answers: returns its answers about the audit's images, float64; nothing is kept in memory between calls.
+        answers: returns its answers about the auxiliary images, float64; nothing is kept in memory between calls.
         ask: asks it about any images, which costs no query.
     """
 
@@ -62,7 +62,7 @@ class ShadowModel:
 
 
 @dataclass(frozen=True)
-class Audit:
+class Auxiliary:
     """All that an attacker with shadow models holds.
 
     Attributes:
@@ -98,8 +98,8 @@ class Audit:
         labels = self.public.labels.numpy()
         return np.stack([shadow.signal(signal, "public", labels) for shadow in self.shadows])
 
-    def without(self, number: int) -> "Audit":
-        """Return the audit without one of its shadow models and without the other of its pair.
+    def without(self, number: int) -> "Auxiliary":
+        """Return the same without one of its shadow models and without the other of its pair.
 
         The other was trained on what the one was not. If it stayed, a candidate that the one was trained on would be
         in one model less than the others, and numbers of models would tell what no answer does.
@@ -124,7 +124,7 @@ class ShadowAttack(ABC):
     least_shadows: int = 4
 
     @abstractmethod
-    def run(self, service: Service, audit: Audit, *, seed: int) -> list[Inference]:
+    def run(self, service: Service, auxiliary: Auxiliary, *, seed: int) -> list[Inference]:
         """Run the attack once. The budget holds `queries` for each candidate and one for each public image."""
 
 
@@ -139,55 +139,55 @@ class ScoreAttack(ShadowAttack):
 
     name: str
 
-    def run(self, service: Service, audit: Audit, *, seed: int) -> list[Inference]:
+    def run(self, service: Service, auxiliary: Auxiliary, *, seed: int) -> list[Inference]:
         """Run the attack once; see the base class."""
-        return [self.infer(self.name, self.observe(listener(service), audit, seed=seed), audit, seed=seed)]
+        return [self.infer(self.name, self.observe(listener(service), auxiliary, seed=seed), auxiliary, seed=seed)]
 
-    def infer(self, name: str, observed: Any, audit: Audit, *, seed: int) -> Inference:
+    def infer(self, name: str, observed: Any, auxiliary: Auxiliary, *, seed: int) -> Inference:
         """Return scores, and decisions by the threshold that is best for a shadow model in the target's place."""
-        number = derive(seed, "stand-in") % len(audit.shadows)
-        stand_in = audit.shadows[number]
-        others = audit.without(number)
+        number = derive(seed, "stand-in") % len(auxiliary.shadows)
+        stand_in = auxiliary.shadows[number]
+        others = auxiliary.without(number)
         rehearsed = self.score(self.rehearse(stand_in, others, seed=seed), others)
         threshold = metrics.fit_threshold(rehearsed, stand_in.membership)
-        scores = self.score(observed, audit)
+        scores = self.score(observed, auxiliary)
         return Inference(name, Knowledge.ADAPTIVE, scores, scores >= threshold)
 
     @abstractmethod
-    def observe(self, ask: Ask, audit: Audit, *, seed: int) -> Any:
+    def observe(self, ask: Ask, auxiliary: Auxiliary, *, seed: int) -> Any:
         """Ask about the candidates, never past the budget; return what `score` needs of the answers."""
 
-    def rehearse(self, shadow: ShadowModel, audit: Audit, *, seed: int) -> Any:
+    def rehearse(self, shadow: ShadowModel, auxiliary: Auxiliary, *, seed: int) -> Any:
         """Return what `observe` would, were `shadow` the target."""
-        return self.observe(shadow.ask, audit, seed=seed)
+        return self.observe(shadow.ask, auxiliary, seed=seed)
 
     @abstractmethod
-    def score(self, observed: Any, audit: Audit) -> Scores:
+    def score(self, observed: Any, auxiliary: Auxiliary) -> Scores:
         """Return a score for each candidate, float64, never NaN, higher = more likely a member.
 
         Args:
             observed: what `observe` returned of the target, or of a shadow model that plays it.
-            audit: the images, and the shadow models that do not play the target.
+            auxiliary: the images, and the shadow models that do not play the target.
         """
 
 
 class AnswerAttack(ScoreAttack):
     """An attack that asks once about each image: in a suite, many share a transcript. An author writes `score`."""
 
-    def observe(self, ask: Ask, audit: Audit, *, seed: int) -> Answers:
-        return plain_answers(ask, audit)
+    def observe(self, ask: Ask, auxiliary: Auxiliary, *, seed: int) -> Answers:
+        return plain_answers(ask, auxiliary)
 
-    def rehearse(self, shadow: ShadowModel, audit: Audit, *, seed: int) -> Answers:
+    def rehearse(self, shadow: ShadowModel, auxiliary: Auxiliary, *, seed: int) -> Answers:
         return shadow.answers()
 
     @abstractmethod
-    def score(self, observed: Answers, audit: Audit) -> Scores:
+    def score(self, observed: Answers, auxiliary: Auxiliary) -> Scores:
         """Return a score for each candidate; see the base class."""
 
 
-def plain_answers(ask: Ask, audit: Audit) -> Answers:
+def plain_answers(ask: Ask, auxiliary: Auxiliary) -> Answers:
     """Ask once about each candidate and each public image."""
-    return Answers(*(ask(audit.pixels(part)).double().numpy() for part in ("candidates", "public")))
+    return Answers(*(ask(auxiliary.pixels(part)).double().numpy() for part in ("candidates", "public")))
 
 
 def listener(service: Service) -> Ask:

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
-from privattack.attacks.membership.shadow import AnswerAttack, Answers, Audit
+from privattack.attacks.membership.shadow import AnswerAttack, Answers, Auxiliary
 from privattack.attacks.membership.signals import Scores
 from privattack.errors import UserError
 
@@ -33,11 +33,11 @@ class Shokri(AnswerAttack):
         self.shadow_models = shadow_models
 
     @threadpool_limits.wrap(limits=1)  # so small a task is far slower in several threads
-    def score(self, observed: Answers, audit: Audit) -> Scores:
+    def score(self, observed: Answers, auxiliary: Auxiliary) -> Scores:
         """Return the log-odds of membership; see the base class."""
-        labels = audit.candidates.labels.numpy()
-        membership = audit.membership[: self.shadow_models]
-        teachers = [shadow.answers().candidates for shadow in audit.shadows[: self.shadow_models]]
+        labels = auxiliary.candidates.labels.numpy()
+        membership = auxiliary.membership[: self.shadow_models]
+        teachers = [shadow.answers().candidates for shadow in auxiliary.shadows[: self.shadow_models]]
         scores = np.full(len(labels), _log_odds(membership))
         for label in np.unique(labels):
             of_class = labels == label

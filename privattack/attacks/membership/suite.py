@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from privattack.attacks.membership.base import Inference
-from privattack.attacks.membership.shadow import AnswerAttack, Audit, ShadowAttack, listener, plain_answers
+from privattack.attacks.membership.shadow import AnswerAttack, Auxiliary, ShadowAttack, listener, plain_answers
 from privattack.errors import UserError
 from privattack.service import Service
 
@@ -32,7 +32,7 @@ class Suite(ShadowAttack):
         self.least_public = max(attack.least_public for attack in attacks.values())
         self.least_shadows = max(attack.least_shadows for attack in attacks.values())
 
-    def run(self, service: Service, audit: Audit, *, seed: int) -> list[Inference]:
+    def run(self, service: Service, auxiliary: Auxiliary, *, seed: int) -> list[Inference]:
         """Run every attack on the same answers; see the base class."""
-        answers = plain_answers(listener(service), audit)
-        return [attack.infer(name, answers, audit, seed=seed) for name, attack in self.attacks.items()]
+        answers = plain_answers(listener(service), auxiliary)
+        return [attack.infer(name, answers, auxiliary, seed=seed) for name, attack in self.attacks.items()]

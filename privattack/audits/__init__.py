@@ -1,0 +1,1 @@
+"""Audits: an attack, what it needs and how it is judged; one per kind of attack."""

@@ -1,0 +1,100 @@
+"""Model extraction, and membership inference on what was extracted."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from privattack.attacks.chain import ExtractThenInfer
+from privattack.attacks.membership.base import Candidates, Inference
+from privattack.audits.base import Audit, MakeService, Outcome
+from privattack.audits.blind import blind_inference
+from privattack.audits.judges import judge_extraction, judge_membership
+from privattack.data.images import DataSet, LabelledImages
+from privattack.data.query_pools import QueryPool
+from privattack.data.splits import split_candidates
+from privattack.defences.none import NoDefence
+from privattack.models.trained_target import TrainedTarget
+from privattack.service import Service
+
+
+class ChainAudit(Audit):
+    """Surrogates, and for each repetition the same inference on the target and on its surrogate.
+
+    No candidate lies in the query pool: a surrogate learns the images that it was made from, and would betray those.
+
+    Raises:
+        UserError: the extraction cannot work with this budget and pool, or there are too few candidates.
+    """
+
+    def __init__(
+        self,
+        attack: ExtractThenInfer,
+        data: DataSet,
+        pool: QueryPool,
+        members: LabelledImages,
+        nonmembers: LabelledImages,
+        *,
+        budget: int,
+        seeds: Sequence[int],
+    ) -> None:
+        attack.extraction.check(pool, budget=budget)
+        self.attack = attack
+        self.data = data
+        self.pool = pool
+        self.members, self.nonmembers = _outside(members, pool), _outside(nonmembers, pool)
+        self.budget = budget
+        self.seeds = seeds
+        sizes, asked = (len(self.members), len(self.nonmembers)), attack.candidates
+        self.splits = [split_candidates(*sizes, budget=asked, seed=seed, setting="attack.candidates") for seed in seeds]
+
+    def run(self, obtain_target: Callable[[], TrainedTarget], serve: MakeService) -> Outcome:
+        """Extract, infer and judge; see the base class."""
+        target = obtain_target()
+        target.model.remember(self.nonmembers)
+        services = [serve(target) for _ in self.seeds]
+        started = time.perf_counter()
+        extraction = self.attack.extraction.run(services, self.pool, budgets=[self.budget], seeds=self.seeds)
+        inferences: list[list[Inference]] = []
+        memberships: list[np.ndarray] = []
+        written: dict[str, np.ndarray] = {}
+        for number, (split, seed) in enumerate(zip(self.splits, self.seeds, strict=True)):
+            images = self.members.take(split.members).join(self.nonmembers.take(split.nonmembers))
+            candidates = Candidates(
+                images.take(split.known), split.membership(split.known).numpy(), images.take(split.unknown)
+            )
+            copy = extraction.surrogates.model(0, number)
+            direct = serve(target, self.attack.candidates)
+            on_copy = Service(copy, NoDefence(), budget=self.attack.candidates)
+            inferences.append(
+                [
+                    *self.attack.inference.run(direct, candidates, seed=seed),
+                    *(_of_copy(one) for one in self.attack.inference.run(on_copy, candidates, seed=seed)),
+                    blind_inference(candidates),
+                ]
+            )
+            memberships.append(split.membership(split.unknown).numpy())
+            for name in ("members", "nonmembers", "known", "unknown"):
+                written[f"candidates_{number}_{name}"] = getattr(split, name).numpy()
+        seconds = time.perf_counter() - started
+        copied = judge_extraction(extraction, self.data.test, target.test_log_probabilities)[0].metrics
+        return Outcome(
+            judge_membership(inferences, memberships),
+            [target],
+            services,
+            seconds,
+            curves=extraction.surrogates.history,
+            split=written,
+            extra={"copy": {name: copied[name].to_json() for name in ("fidelity", "accuracy")}},
+        )
+
+
+def _outside(images: LabelledImages, pool: QueryPool) -> LabelledImages:
+    owned = set(pool.images.digests)
+    keep = np.array([digest not in owned for digest in images.digests], dtype=bool)
+    return LabelledImages(images.images[keep], images.labels[keep])
+
+
+def _of_copy(inference: Inference) -> Inference:
+    return replace(inference, name=f"{inference.name}_on_copy")

@@ -1,0 +1,160 @@
+"""Which audit an attack belongs to, and what of the settings that audit needs."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, cast
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from privattack.attacks.chain import ExtractThenInfer
+from privattack.attacks.extraction.base import ExtractionAttack
+from privattack.attacks.membership.base import MembershipAttack
+from privattack.attacks.membership.shadow import ShadowAttack
+from privattack.audits.base import Audit
+from privattack.audits.chain import ChainAudit
+from privattack.audits.extraction import ExtractionAudit
+from privattack.audits.membership import MembershipAudit
+from privattack.audits.shadow import ShadowAudit
+from privattack.audits.transfer import Transfer
+from privattack.data import query_pools
+from privattack.data.images import DataSet
+from privattack.data.nonmembers import Holdout
+from privattack.data.pool import make_pool
+from privattack.data.splits import TrainingSplit
+from privattack.defences.base import Defence
+from privattack.errors import UserError
+from privattack.models.shadow_bank import BankSettings, obtain_bank
+from privattack.models.store import ModelStore
+from privattack.models.trained_target import Recipe
+
+
+def choose_audit(
+    attack: object,
+    config: DictConfig,
+    data: DataSet,
+    split: TrainingSplit,
+    defence: Defence,
+    *,
+    store: ModelStore,
+    device: torch.device,
+    seeds: Sequence[int],
+) -> Audit:
+    """Return how an attack runs with these settings.
+
+    Raises:
+        UserError: it cannot.
+    """
+    if config.targets is not None and not isinstance(attack, ShadowAttack):
+        raise UserError(f"targets={config.targets}: needs an attack with shadow models, such as attack=lira.")
+    members, held_out = data.train.take(split.members), data.train.take(split.held_out)
+    if isinstance(attack, ExtractionAttack | ExtractThenInfer):
+        chosen = instantiate(config.pool)
+        if config.target.checkpoint is not None and isinstance(chosen, query_pools.Holdout):
+            raise UserError(
+                f"pool=holdout: nobody says which images target.checkpoint={config.target.checkpoint} was not trained "
+                "on; choose pool=test, or another that it cannot have seen."
+            )
+        queries = chosen.pool(held_out=held_out, test=data.test, classes=data.classes)
+    if isinstance(attack, ExtractionAttack):
+        return ExtractionAudit(attack, data, queries, _transfer(config), budgets=_budgets(config), seeds=seeds)
+    if config.targets is not None and config.target.checkpoint is not None:
+        raise UserError(
+            f"targets={config.targets}: attacks shadow models in the target's place, so that "
+            f"target.checkpoint={config.target.checkpoint} would not be looked at; leave one of them out."
+        )
+    if config.budgets is not None:
+        raise UserError(f"budgets={list(config.budgets)}: a curve over budgets is model extraction's; use -m budget=.")
+    if not isinstance(attack, MembershipAttack | ShadowAttack | ExtractThenInfer):
+        raise UserError(
+            f"attack={config.attack._target_}: needs a subclass of ExtractionAttack, MembershipAttack or ShadowAttack."
+        )
+    choice = instantiate(config.nonmembers)
+    if config.target.checkpoint is not None and isinstance(choice, Holdout):
+        raise UserError(
+            f"nonmembers=holdout: nobody says which images target.checkpoint={config.target.checkpoint} was not "
+            "trained on; choose nonmembers=test, or another that it cannot have seen."
+        )
+    nonmembers = choice.images(held_out=held_out, test=data.test)
+    if isinstance(attack, ExtractThenInfer):
+        return ChainAudit(attack, data, queries, members, nonmembers, budget=config.budget, seeds=seeds)
+    if isinstance(attack, MembershipAttack):
+        return MembershipAudit(attack, members, nonmembers, budget=config.budget, seeds=seeds)
+    shadow = config.shadow
+    _check_recipe(config)
+    seed = config.target.seed
+    most = len(data.train) // 2 if isinstance(choice, Holdout) else len(nonmembers)
+    pool = make_pool(members, nonmembers, most=most, seed=seed, may_be_smaller=shadow.other_recipe)
+    settings = BankSettings(shadow.count, recipe_of(shadow, seed=seed), shadow.processes)
+    return ShadowAudit(
+        attack,
+        data,
+        pool,
+        lambda: obtain_bank(
+            partial(instantiate, shadow.network, classes=data.classes),
+            data,
+            pool.images,
+            settings,
+            store=store,
+            device=device,
+            progress=config.trainer.progress,
+        ),
+        defence,
+        shadows=shadow.count,
+        targets=config.targets,
+        budget=config.budget,
+        seeds=seeds,
+    )
+
+
+def _transfer(config: DictConfig) -> Transfer | None:
+    """Return how adversarial examples are made; None where they are not asked for."""
+    if config.transfer.epsilon is None:
+        return None
+    return Transfer(epsilon=config.transfer.epsilon, images=config.transfer.images)
+
+
+def _budgets(config: DictConfig) -> list[int]:
+    """Return at which budgets surrogates are judged: ascending, the last one the services' budget."""
+    if config.budgets is None:
+        return [config.budget]
+    budgets = sorted(set(config.budgets))
+    if budgets[-1] != config.budget:
+        raise UserError(
+            f"budgets={budgets}: ends at {budgets[-1]} and budget={config.budget}; leave budget out, it is the largest."
+        )
+    return budgets
+
+
+RECIPE = ("network", "lr", "gamma", "epochs", "batch_size")
+
+
+def recipe_of(settings: DictConfig, *, seed: int | None = None) -> Recipe:
+    """Return the recipe that the settings of `target` or `shadow` describe."""
+    return Recipe(
+        network=cast(dict[str, Any], OmegaConf.to_container(settings.network, resolve=True)),
+        lr=float(settings.lr),
+        gamma=float(settings.gamma),
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        seed=settings.seed if seed is None else seed,
+        checkpoint=settings.get("checkpoint"),
+    )
+
+
+def _check_recipe(config: DictConfig) -> None:
+    """Refuse shadow models of another recipe than the target's, unless they are asked for."""
+    if config.shadow.other_recipe:
+        return
+    if config.target.checkpoint is not None and config.targets is None:
+        raise UserError(
+            f"target.checkpoint={config.target.checkpoint}: nobody says by which recipe it was trained; give the "
+            "nearest that you know as shadow.epochs and the like, and set shadow.other_recipe=true."
+        )
+    for name in RECIPE:
+        if config.shadow[name] != config.target[name]:
+            raise UserError(
+                f"shadow.{name}={config.shadow[name]}: the target is trained with target.{name}={config.target[name]}, "
+                "and models of another recipe behave otherwise; leave it out, or set shadow.other_recipe=true."
+            )

@@ -1,0 +1,80 @@
+"""Model extraction: one target, as many surrogates as attackers and repetitions."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+
+from privattack.attacks.extraction.base import ExtractionAttack
+from privattack.audits.base import Audit, MakeService, Outcome
+from privattack.audits.judges import judge_extraction
+from privattack.audits.transfer import Transfer
+from privattack.data.images import DataSet
+from privattack.data.query_pools import QueryPool
+from privattack.models.trained_target import TrainedTarget
+
+log = logging.getLogger(__name__)
+
+
+class ExtractionAudit(Audit):
+    """Queries come from the query pool; surrogates are judged by the data set's test part.
+
+    Args:
+        transfer: how well adversarial examples transfer is judged, too; None leaves it out.
+        budgets: ascending; surrogates are trained and judged at each, but for those too small for the attack to start.
+        seeds: one per repetition.
+
+    Raises:
+        UserError: the attack cannot work with this budget and pool.
+    """
+
+    def __init__(
+        self,
+        attack: ExtractionAttack,
+        data: DataSet,
+        pool: QueryPool,
+        transfer: Transfer | None = None,
+        *,
+        budgets: Sequence[int],
+        seeds: Sequence[int],
+    ) -> None:
+        attack.check(pool, budget=budgets[-1])
+        enough = [budget for budget in budgets if budget >= attack.least_budget]
+        if len(enough) < len(budgets):
+            log.warning("budgets=%s: the attack needs %d queries to start, so its curve begins at %d.",
+                        list(budgets), attack.least_budget, enough[0])  # fmt: skip
+        self.attack = attack
+        self.data = data
+        self.pool = pool
+        self.transfer = transfer
+        self.budgets = enough
+        self.seeds = seeds
+
+    def run(self, obtain_target: Callable[[], TrainedTarget], serve: MakeService) -> Outcome:
+        """Extract and judge; see the base class."""
+        target = obtain_target()
+        services = [serve(target) for _ in self.seeds]
+        started = time.perf_counter()
+        extraction = self.attack.run(services, self.pool, budgets=self.budgets, seeds=self.seeds)
+        seconds = time.perf_counter() - started
+        verdicts = judge_extraction(extraction, self.data.test, target.test_log_probabilities)
+        if self.transfer is not None:
+            known = (target.model, self.data.test, target.test_log_probabilities)
+            for verdict, fooled in zip(verdicts, self.transfer.judge(extraction.surrogates, *known), strict=True):
+                verdict.metrics.update(fooled)
+        return Outcome(
+            verdicts,
+            [target],
+            services,
+            seconds,
+            curves=extraction.surrogates.history,
+            split={"queries": torch.stack([asked.places for asked in extraction.asked]).numpy()},
+            extra={"pool": _describe(self.pool, self.data)},
+        )
+
+
+def _describe(pool: QueryPool, data: DataSet) -> dict[str, int]:
+    """Say how large the pool is, and how many of the images that surrogates are judged by lie in it."""
+    owned = set(pool.images.digests)
+    return {"images": len(pool.images), "judged_by": sum(digest in owned for digest in data.test.digests)}

@@ -1,0 +1,231 @@
+"""Membership inference with shadow models, against the target or against shadow models in its place."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from privattack import metrics
+from privattack.attacks.membership.base import Inference
+from privattack.attacks.membership.shadow import Answers, Auxiliary, ShadowAttack, ShadowModel, told
+from privattack.audits.base import Audit, MakeService, Outcome
+from privattack.audits.blind import cross_fitted
+from privattack.audits.judges import judge_membership, judge_overlap
+from privattack.data.images import DataSet
+from privattack.data.pool import Pool
+from privattack.defences.base import Defence
+from privattack.errors import UserError
+from privattack.models.remembered import RememberedTarget
+from privattack.models.shadow_bank import ShadowBank
+from privattack.models.trained_target import TrainedTarget
+from privattack.randomness import generator
+from privattack.service import Service
+
+# Below it, chance alone may leave no member or no non-member among them.
+FEWEST_CANDIDATES = 40
+
+
+@dataclass(frozen=True)
+class Round:
+    """Who is asked about in one repetition.
+
+    Attributes:
+        candidates: places in the pool.
+        public: places in the test part.
+    """
+
+    candidates: Int64[Tensor, " n"]
+    public: Int64[Tensor, " p"]
+    seed: int
+
+
+class ShadowAudit(Audit):
+    """Asks about images of the pool that target and shadow models learnt halves of.
+
+    Args:
+        pool: the images, and which of them the target was trained on.
+        shadows: how many shadow models there are; `obtain_bank` trains them or takes them from the store.
+        targets: how many of them play the target, each once, the first of each pair: the second is no independent
+            target. None attacks the target itself.
+        seeds: one per repetition.
+
+    Raises:
+        UserError: there are too few shadow models or public images, or the budget is too small.
+    """
+
+    def __init__(
+        self,
+        attack: ShadowAttack,
+        data: DataSet,
+        pool: Pool,
+        obtain_bank: Callable[[], ShadowBank],
+        defence: Defence,
+        *,
+        shadows: int,
+        targets: int | None,
+        budget: int,
+        seeds: Sequence[int],
+    ) -> None:
+        if targets is not None and 2 * targets > shadows:
+            raise UserError(
+                f"targets={targets}: of shadow.count={shadows} shadow models at most half play the target, one of each "
+                f"pair; use 1 to {shadows // 2}, or more shadow models."
+            )
+        if targets is not None and len(seeds) > 1:
+            raise UserError(
+                f"repetitions={len(seeds)}: with targets={targets} each target is attacked once; leave repetitions out."
+            )
+        # Where one plays the target, its pair is left out.
+        needed = attack.least_shadows + (0 if targets is None else 2)
+        if shadows < needed:
+            raise UserError(
+                f"shadow.count={shadows}: the attack needs {needed} shadow models or more; set shadow.count={needed}."
+            )
+        self.attack = attack
+        self.data = data
+        self.pool = pool
+        self.obtain_bank = obtain_bank
+        self.defence = defence
+        self.targets = targets
+        self.rounds = _rounds(attack, data, pool, budget, seeds)
+
+    def run(self, obtain_target: Callable[[], TrainedTarget], serve: MakeService) -> Outcome:
+        """Infer and judge; see the base class."""
+        started = time.perf_counter()
+        bank = self.obtain_bank() if self.targets is not None or self.attack.least_shadows else None
+        preparation = time.perf_counter() - started
+        if self.targets is None:
+            target = obtain_target()
+            target.model.remember(self.pool.images)
+            victims: list[tuple[TrainedTarget, np.ndarray, int | None]]
+            victims = [(target, self.pool.membership.numpy(), None)]
+        else:
+            assert bank is not None
+            victims = [
+                (_in_the_targets_place(bank, number, self.data), bank.membership[number].numpy(), number)
+                for number in range(0, 2 * self.targets, 2)
+            ]
+        inferences: list[list[Inference]] = []
+        memberships: list[Bool[np.ndarray, " n"]] = []
+        services: list[Service] = []
+        seconds, written = 0.0, {"pool": self.pool.origin.numpy()}
+        written["pool_membership"] = np.stack([everyone for _, everyone, _ in victims])
+        for count, one in enumerate(self.rounds):
+            auxiliary = self._audit(bank, one)
+            for target, everyone, number in victims:
+                others = auxiliary if number is None else auxiliary.without(number)
+                services.append(serve(target))
+                started = time.perf_counter()
+                inferred = self.attack.run(services[-1], others, seed=one.seed)
+                seconds += time.perf_counter() - started
+                services[-1].transcript.forget()
+                membership = everyone[one.candidates.numpy()]
+                inferences.append([*inferred, cross_fitted(auxiliary.candidates, membership, seed=one.seed)])
+                memberships.append(membership)
+            written[f"candidates_{count}"] = one.candidates.numpy()
+            written[f"public_{count}"] = one.public.numpy()
+        average = metrics.over_repetitions if self.targets is None else metrics.over_targets
+        return Outcome(
+            judge_membership(inferences, memberships, average=average),
+            [target for target, _, _ in victims],
+            services,
+            seconds,
+            split=written,
+            timings={"shadow_seconds": preparation},
+            extra={
+                "shadow": None if bank is None else _describe(bank, self.data),
+                "audit": {
+                    "pool": len(self.pool.images),
+                    "candidates": len(self.rounds[0].candidates),
+                    "public": len(self.rounds[0].public),
+                },
+                "found": judge_overlap(inferences, memberships, average=average),
+            },
+        )
+
+    def _audit(self, bank: ShadowBank | None, one: Round) -> Auxiliary:
+        auxiliary = Auxiliary(self.pool.images.take(one.candidates), self.data.test.take(one.public), [])
+        if bank is None:
+            return auxiliary
+        # The attacker knows the defence, not its secrets.
+        defence = self.defence.imitation()
+        return replace(
+            auxiliary, shadows=[_shadow_model(bank, number, defence, auxiliary, one) for number in range(len(bank))]
+        )
+
+
+def _shadow_model(bank: ShadowBank, number: int, defence: Defence, auxiliary: Auxiliary, one: Round) -> ShadowModel:
+    def defended(log_probabilities: Tensor, images: Tensor) -> Float[Tensor, "n classes"]:
+        return told(defence(log_probabilities, images), defence.reveals)
+
+    def answers() -> Answers:
+        return Answers(
+            defended(bank.on_pool(number)[one.candidates], auxiliary.pixels("candidates")).double().numpy(),
+            defended(bank.on_test(number)[one.public], auxiliary.pixels("public")).double().numpy(),
+        )
+
+    def ask(images: Tensor) -> Float[Tensor, "n classes"]:
+        return defended(bank.model(number)(images), images)
+
+    return ShadowModel(bank.membership[number, one.candidates].numpy(), answers, ask)
+
+
+def _rounds(attack: ShadowAttack, data: DataSet, pool: Pool, budget: int, seeds: Sequence[int]) -> list[Round]:
+    """Choose in each repetition as many candidates as the budget allows, and the public images."""
+    asked = set(pool.images.digests)
+    unasked = [place for place, digest in enumerate(data.test.digests) if digest not in asked]
+    free = torch.tensor(unasked, dtype=torch.int64)
+    public = min(attack.public, len(free))
+    if public < attack.least_public:
+        raise UserError(
+            f"attack.public={attack.public}: the attack needs {attack.least_public} public images or more, and the "
+            f"test part has {len(free)} that are not in the pool; choose nonmembers=holdout."
+        )
+    count = min(len(pool.images), (budget - public) // attack.queries)
+    if count < FEWEST_CANDIDATES:
+        needed = FEWEST_CANDIDATES * attack.queries + public
+        raise UserError(
+            f"budget={budget}: leaves {max(count, 0)} images to ask about, with {attack.queries} queries for each and "
+            f"{public} for public images, from a pool of {len(pool.images)}; {FEWEST_CANDIDATES} are needed: set "
+            f"budget to {needed} or more, and target.train_size to {FEWEST_CANDIDATES // 2} or more."
+        )
+    rounds = []
+    for seed in seeds:
+        candidates = torch.randperm(len(pool.images), generator=generator(seed, "candidates"))[:count]
+        chosen = torch.randperm(len(free), generator=generator(seed, "public"))[:public]
+        rounds.append(Round(candidates.sort().values, free[chosen], seed))
+    return rounds
+
+
+def _in_the_targets_place(bank: ShadowBank, number: int, data: DataSet) -> TrainedTarget:
+    model = RememberedTarget(bank.model(number))
+    on_pool = model.remember(bank.pool, bank.on_pool(number))
+    hits = on_pool.argmax(dim=1) == bank.pool.labels
+    return TrainedTarget(
+        model=model,
+        fingerprint=bank.fingerprints[number],
+        trained=False,
+        history=[],
+        member_hits=hits[bank.membership[number]],
+        test_log_probabilities=model.remember(data.test, bank.on_test(number)),
+        seconds=0.0,
+    )
+
+
+def _describe(bank: ShadowBank, data: DataSet) -> dict[str, Any]:
+    members, test = [], []
+    for number in range(len(bank)):
+        hits = bank.on_pool(number).argmax(dim=1) == bank.pool.labels
+        members.append(metrics.proportion(hits[bank.membership[number]].numpy()))
+        test.append(metrics.proportion((bank.on_test(number).argmax(dim=1) == data.test.labels).numpy()))
+    return {
+        "count": len(bank),
+        "trained": bank.trained,
+        "train_accuracy": metrics.over_targets(members).to_json(),
+        "test_accuracy": metrics.over_targets(test).to_json(),
+    }

@@ -1,1 +1,0 @@
-"""Families of attacks: how each is checked, run and judged."""

@@ -1,0 +1,1 @@
+"""Findings: sentences about results, each with its condition."""

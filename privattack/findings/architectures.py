@@ -1,0 +1,99 @@
+"""What it is worth to an attacker to know the target's architecture."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from privattack.findings.contests import placed
+from privattack.results.contests import beyond, conditions, contender, contender_by_budget
+from privattack.results.figures import Measurement, Result, figure, given, is_extraction, share
+from privattack.results.naming import attributes, below, count, flat, label, varying
+
+# What copies may differ in, and what has no part in an extraction.
+OWN = ("surrogate.network", "attack.surrogates.network", "transfer", "nonmembers", "shadow", "shadow_members")
+ByBudget = dict[int, Measurement]
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Fidelity of copies by one attack on one target, by their architecture and budget.
+
+    Attributes:
+        architecture: the target's.
+        alike: copies of that architecture.
+        others: copies of another, by its name.
+    """
+
+    title: str
+    architecture: str
+    alike: ByBudget = field(default_factory=dict)
+    others: dict[str, ByBudget] = field(default_factory=dict)
+
+
+def architecture_worth(results: Sequence[Result]) -> list[str]:
+    """Return for each attack and service how copies of the target's own architecture compare with each other one."""
+    found = _copies(results)
+    sentences = []
+    for copies in found:
+        for name, fidelity in copies.others.items():
+            if shared := sorted(copies.alike.keys() & fidelity.keys()):
+                pairs = {budget: (copies.alike[budget], fidelity[budget]) for budget in shared}
+                sentence = _sentence(copies.architecture, name, pairs)
+                sentences.append(placed(copies.title, sentence, several=len(found) > 1))
+    return sentences
+
+
+def _copies(results: Sequence[Result]) -> list[Copies]:
+    copying = [result for result in results if is_extraction(result) and contender(result)]
+    varied = varying(result["run"] for result in copying)
+    shown = ["attack", "defence", *(name for name in varied if not below(name, ("surrogate", "budget")))]
+    found: dict[str, Copies] = {}
+    for result in copying:
+        run = result["run"]
+        target = attributes(run)["target"]
+        copies = found.setdefault(conditions(result, _is_own), Copies(label(run, shown), target))
+        network = _network(run, "surrogate")
+        is_alike = network == _network(run, "target")
+        fidelity = copies.alike if is_alike else copies.others.setdefault(_name(network), {})
+        for budget, attacker in contender_by_budget(result).items():
+            if given(figure(attacker, "fidelity")):
+                fidelity[budget] = figure(attacker, "fidelity")
+    return list(found.values())
+
+
+def _is_own(name: str) -> bool:
+    return name == "surrogate" or any(name == own or name.startswith(f"{own}.") for own in ("budget", *OWN))
+
+
+def _network(run: Mapping[str, Any], group: str) -> dict[str, Any]:
+    """Return a network's class and settings."""
+    network = flat(run["config"].get(group, {}).get("network"))
+    return {name: value for name, value in network.items() if name != "_partial_"}
+
+
+def _name(network: Mapping[str, Any]) -> str:
+    """Return a network's class and settings in words; the module too, where it is not ours."""
+    path = str(network.get("_target_", "")).removeprefix("privattack.models.networks.")
+    settings = [f"{name} {value}" for name, value in network.items() if name != "_target_"]
+    return ", ".join([path if "." in path else path.lower(), *settings])
+
+
+def _sentence(architecture: str, other: str, pairs: Mapping[int, tuple[Measurement, Measurement]]) -> str:
+    gains = {budget: beyond(alike, different) for budget, (alike, different) in pairs.items()}
+    losses = {budget: beyond(different, alike) for budget, (alike, different) in pairs.items()}
+    budget = max(pairs, key=lambda one: max(gains[one], losses[one]))
+    alike, different = pairs[budget]
+    apart = 100 * abs(alike["value"] - different["value"])
+    if gains[budget] > 0:
+        verdict = f"knowing the architecture is worth {apart:.1f} points"
+    elif losses[budget] > 0:
+        verdict = f"trained alike, the target's own is the worse one by {apart:.1f} points"
+    else:
+        verdict = "knowing the architecture is worth nothing that can be measured"
+    if len(pairs) > 1:
+        ahead, behind = (sum(gap > 0 for gap in gaps.values()) for gaps in (gains, losses))
+        verdict += f"; beyond the intervals it is ahead at {ahead} of {len(pairs)} budgets, behind at {behind}"
+    return (
+        f"at {count(budget)} queries a copy of the target's own architecture ({architecture}) reaches {share(alike)} "
+        f"fidelity, one of another ({other}) {share(different)}: {verdict}."
+    )

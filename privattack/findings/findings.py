@@ -1,0 +1,128 @@
+"""Findings: what results say, computed from their intervals, the weightiest first."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from privattack.findings import contests as contest_sentences
+from privattack.findings import extraction as say
+from privattack.findings import membership
+from privattack.findings.architectures import architecture_worth
+from privattack.findings.pools import overlaps
+from privattack.findings.subjects import Finding, Subject
+from privattack.results.contests import contests
+from privattack.results.figures import Result
+from privattack.results.naming import IMMATERIAL, attributes, below, flat, label, varying
+
+NO_DEFENCE = "privattack.defences.none.NoDefence"
+
+# What runs may differ in and still share a sentence.
+REPEATED = ("budget", "seed", "repetitions", "targets")
+# What a sentence is said of: all that a run is, or settings that others cannot change.
+EVERYTHING: tuple[str, ...] = ()
+DEFENCE = ("defence", "data", "target")
+DATA_SETS = ("data", "nonmembers", "as_stored")
+
+# By weight: the condition and its sentence, and what a sentence is said of.
+Rule = tuple[Callable[[Subject], Finding | None], tuple[str, ...]]
+FIRST: Rule = (membership.data_sets_differ, DATA_SETS)
+RULES: tuple[Rule, ...] = (
+    (say.defence_costs, EVERYTHING),
+    (say.published_learns_nothing, EVERYTHING),
+    (say.published_underrates, EVERYTHING),
+    (membership.membership_leaks, EVERYTHING),
+    (membership.copies_betray, EVERYTHING),
+    (membership.attacks_stand_out, EVERYTHING),
+    (membership.attacks_together, EVERYTHING),
+    (say.service_gives_nothing, EVERYTHING),
+    (membership.nothing_leaks, EVERYTHING),
+    (say.labels_change, DEFENCE),
+    (say.probabilities_change, DEFENCE),
+    (say.against_the_study, EVERYTHING),
+    (say.service_gives, EVERYTHING),
+)
+
+
+def findings(results: Sequence[Result]) -> list[str]:
+    """Return what results say, one sentence each.
+
+    Results that differ in budget, seed, repetitions or targets alone share a sentence where they come out alike: that
+    of the strongest, with the number of those for which it holds.
+
+    Args:
+        results: contents of `result.json`, one or more; each needs `run`, `target`, `service` and `attackers`.
+    """
+    varied = varying(result["run"] for result in results)
+    subjects = _subjects(results)
+    compared = contests(results)
+    return [
+        *_said((FIRST,), subjects, varied),
+        *contest_sentences.winners(compared),
+        *contest_sentences.against_random(compared),
+        *overlaps(results),
+        *architecture_worth(results),
+        *_said(RULES, subjects, varied),
+    ]
+
+
+def _said(rules: Sequence[Rule], subjects: Sequence[Subject], varied: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    for rule, about in rules:
+        named = [name for name in varied if not about or below(name, about)]
+        groups: dict[str, list[tuple[Mapping[str, Any], Finding | None]]] = {}
+        for subject in subjects:
+            run = subject.result["run"]
+            alike = label(run, [name for name in named if name not in REPEATED])
+            groups.setdefault(alike, []).append((run, rule(subject)))
+        merged = [finding for group in groups.values() for finding in _merged(group, named)]
+        found += [finding.sentence for finding in sorted(merged, key=lambda one: -one.strength)]
+    return found
+
+
+def _merged(group: Sequence[tuple[Mapping[str, Any], Finding | None]], named: Sequence[str]) -> Iterator[Finding]:
+    """Yield for each verdict the strongest finding, with the number of runs that share it."""
+    held = [(run, finding) for run, finding in group if finding is not None]
+    for verdict in dict.fromkeys(finding.verdict for _, finding in held):
+        alike = [(run, finding) for run, finding in held if finding.verdict == verdict]
+        run, strongest = max(alike, key=lambda one: one[1].strength)
+        sentence = _placed(run, strongest.sentence, named)
+        if len(group) > 1:
+            share = "all" if len(alike) == len(group) else f"{len(alike)} of"
+            sentence += f" (So in {share} {len(group)} such runs.)"
+        yield replace(strongest, sentence=sentence)
+
+
+def _placed(run: Mapping[str, Any], sentence: str, named: Sequence[str]) -> str:
+    """Put before a sentence which run it is of, as far as it does not say so itself."""
+    told, defence = set(), attributes(run)["defence"]
+    if defence != "none" and f" {defence} " in f" {sentence} ":
+        told.add("defence")
+    if f"{run['budget']:,} queries" in sentence:
+        told.add("budget")
+    if f"over {run.get('targets')} targets," in sentence:
+        told.add("targets")
+    if which := label(run, [name for name in named if name not in told]):
+        return f"{which}: {sentence}"
+    return sentence if sentence.startswith(defence) else sentence[0].upper() + sentence[1:]
+
+
+def _subjects(results: Sequence[Result]) -> list[Subject]:
+    """Find to each result with a defence the one without."""
+    without = {_settings(result): result for result in results if _undefended(result)}
+    return [Subject(result, None if _undefended(result) else without.get(_settings(result))) for result in results]
+
+
+def _undefended(result: Result) -> bool:
+    return flat(result["run"]["config"]).get("defence._target_") == NO_DEFENCE
+
+
+def _settings(result: Result) -> str:
+    """Return what two runs must share, the very target included, for their difference to be the defence's."""
+
+    def material(node: Any) -> Any:
+        if isinstance(node, Mapping):
+            return {name: material(value) for name, value in node.items() if name not in IMMATERIAL | {"defence"}}
+        return node
+
+    return json.dumps([material(result["run"]), result["target"]["fingerprint"]], sort_keys=True, default=str)

@@ -1,0 +1,48 @@
+"""Where queries come from, and whether surrogates are judged by images of the pool."""
+
+from collections.abc import Sequence
+
+from privattack.results.contests import RANDOM
+from privattack.results.figures import QUERYING, Result, best, figure
+from privattack.results.naming import pool_of
+
+
+def pools(results: Sequence[Result]) -> list[str]:
+    """Return a sentence for each query pool: how large it is, and how far it overlaps with the images judged by."""
+    return list(dict.fromkeys(_pool(result) for result in results if result.get("pool")))
+
+
+def overlaps(results: Sequence[Result]) -> list[str]:
+    """Return a sentence for each query pool that holds images by which surrogates are judged."""
+    shared = (
+        (result["pool"], pool_of(result["run"]), result["run"]["data"])
+        for result in results
+        # Of random queries the figures on images never queried are free of it.
+        if _owns_judged(result) and result["run"]["attack"] != RANDOM
+    )
+    sentences = (
+        f"{pool['judged_by']:,} of the images that copies are judged by lie in the pool {name} (data {data}): an "
+        "attack that chooses among them, or learns from them unasked, is flattered"
+        + (", and so are its figures on images never queried" if name == "test" else "")
+        + ("." if name == "holdout" else "; pool=holdout keeps them apart.")
+        for pool, name, data in shared
+    )
+    return list(dict.fromkeys(sentences))
+
+
+def _owns_judged(result: Result) -> bool:
+    """Say whether the attack can have used images that copies are judged by; one that makes its own cannot."""
+    if not result.get("pool") or not result["pool"]["judged_by"]:
+        return False
+    metrics = result["attackers"][0]["metrics"]
+    return "fidelity_unqueried" not in metrics or metrics["fidelity_unqueried"]["n"] < metrics["fidelity"]["n"]
+
+
+def _pool(result: Result) -> str:
+    pool, run = result["pool"], result["run"]
+    surrogate = best(result, *QUERYING, metric="fidelity")
+    assert surrogate is not None
+    judged = figure(surrogate, "fidelity")["n"]
+    lie = f"{pool['judged_by']:,} of the {judged:,} images that surrogates are judged by lie in the pool"
+    fair = "" if pool["judged_by"] else ", so fidelity is on images that the attacker cannot have asked about"
+    return f"Queries come from the pool {pool_of(run)} ({pool['images']:,} images, data {run['data']}): {lie}{fair}."

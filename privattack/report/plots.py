@@ -1,0 +1,241 @@
+"""The page's plots, small ones each with a title of its own. A section without data has no panels."""
+
+import itertools
+from collections.abc import Sequence
+
+from privattack.report.drawing import (
+    INK,
+    REFERENCE,
+    TOP,
+    Panel,
+    add_band,
+    empty_plot,
+    error_of,
+    label_ends,
+    label_points,
+    line_of,
+    log_range,
+    show_legend,
+)
+from privattack.report.looks import LEADERS, LOOKS, Look, leaders, looks_of
+from privattack.results.collect import Histogram, Run
+from privattack.results.curves import runs_at_each_budget
+from privattack.results.figures import (
+    CHANCE,
+    FEW,
+    LOW_RATE,
+    QUERYING,
+    WORDS,
+    Measurement,
+    best,
+    compared_by,
+    figure,
+    given,
+    having,
+    ranked,
+)
+from privattack.results.naming import below, label, varying
+
+SHAPES = ("circle", "square", "diamond", "triangle-up", "x", "star", "pentagon", "triangle-down")
+WIDE_HEIGHT = 520  # pixels
+
+
+def against_budget(runs: Sequence[Run]) -> list[Panel]:
+    """Return success against budget by two metrics, a panel for all that differs in nothing else.
+
+    The budgets are those of runs and of their curves. Of many attackers the best are drawn.
+    """
+    panels, looks = [], looks_of(runs)
+    for title, ordered in by_budget(runs):
+        compared = compared_by(*(run.result for run in ordered))
+        beside = "accuracy_unqueried" if compared == "fidelity" else "auc"
+        for metric in dict.fromkeys((compared, beside)):
+            panels.append(_budget_panel(f"{title}: {_words(metric)}", metric, ordered, looks))
+    return panels
+
+
+def by_budget(runs: Sequence[Run]) -> list[tuple[str, list[Run]]]:
+    """Return the groups of runs that differ in budget alone, one for each of two budgets or more, in their order.
+
+    A run with curves stands for one at each of their budgets.
+    """
+    found = []
+    for title, group in alike(runs_at_each_budget(runs), besides=("budget",)):
+        # A budget of a curve may have been run by itself, too: with the same figures.
+        each = {run.result["run"]["budget"]: run for run in group}
+        if len(each) > 1:
+            found.append((title, [each[budget] for budget in sorted(each)]))
+    return found
+
+
+def _words(metric: str) -> str:
+    return WORDS.get(metric, metric.replace("_", ", ")) if metric != "auc" else metric
+
+
+def _budget_panel(title: str, metric: str, runs: Sequence[Run], looks: dict[str, Look]) -> Panel:
+    plot = empty_plot("queries (log scale)", _words(metric))
+    ends, highest = [], 0.0
+    for name in leaders(runs, metric):
+        points = [
+            (run.result["run"]["budget"], figure(attacker, metric))
+            for run in runs
+            for attacker in run.result["attackers"]
+            if attacker["name"] == name and given(figure(attacker, metric))
+        ]
+        budgets, figures = [budget for budget, _ in points], [one for _, one in points]
+        values = [one["value"] for one in figures]
+        highest = max([highest, *(one["high"] for one in figures)])
+        add_band(plot, budgets, figures, looks[name].colour)
+        plot.add_scatter(x=budgets, y=values, mode="lines+markers", name=name, **line_of(looks[name]))
+        ends.append((values[-1], name, looks[name].colour))
+    asked = sorted({run.result["run"]["budget"] for run in runs})
+    if metric in CHANCE:
+        plot.add_hline(y=CHANCE[metric], line=REFERENCE)
+        ends.append((CHANCE[metric], "coin", INK))
+    elif metric == "accuracy_unqueried":
+        target = runs[0].result["target"]["test_accuracy"]["value"]
+        plot.add_hline(y=target, line=REFERENCE)
+        ends.append((target, "target", INK))
+    # Rates at few false alarms would all lie at the bottom of an axis up to 1.
+    top = min(1.0, 1.2 * max(highest, CHANCE[LOW_RATE])) if metric == LOW_RATE else 1.0
+    if ends:
+        label_ends(plot, ends, top=top)
+    plot.update_xaxes(type="log", tickvals=asked, ticktext=[f"{budget:,}" for budget in asked])
+    plot.update_yaxes(range=[-0.02 * top, 1.04 * top], tickformat=".0%" if metric != "auc" else ".1f")
+    return Panel(title, f"{_words(metric)} against the number of queries, with 95 % intervals as bands", plot)
+
+
+def rocs(runs: Sequence[Run]) -> list[Panel]:
+    """Return ROC curves, both axes logarithmic, with the diagonal of a coin; a panel per run.
+
+    Of many attackers the best are seen, the others are one click on the legend away.
+    """
+    panels, looks = [], looks_of(runs)
+    for title, run in _titled([run for run in runs if run.rocs]):
+        # Below one false alarm among the non-members, half of the candidates, there is nothing to see.
+        judged = max(figure(attacker)["n"] for attacker in run.result["attackers"])
+        floor = max(1e-4, 2 / max(judged, 2))
+        plot = empty_plot("false positive rate (log)", "true positive rate (log)")
+        plot.add_scatter(x=[floor, 1], y=[floor, 1], mode="lines", name="coin", line=REFERENCE)
+        seen = leaders([run])
+        for name in [one["name"] for one in ranked(run.result["attackers"]) if one["name"] in run.rocs]:
+            points = [
+                (fpr, tpr)
+                for fpr, tpr in zip(run.rocs[name].fpr, run.rocs[name].tpr, strict=True)
+                if fpr >= floor and tpr > 0
+            ]
+            if not points:
+                continue
+            x, y = zip(*points, strict=True)
+            drawn = line_of(looks[name])
+            # A marker here and there: the curve has many points.
+            drawn["marker"]["maxdisplayed"] = 6
+            visible = True if name in seen else "legendonly"
+            plot.add_scatter(x=x, y=y, mode="lines+markers", name=name, visible=visible, **drawn)
+        plot.update_xaxes(type="log", range=log_range(floor), dtick=1, tickformat=".3~%")
+        plot.update_yaxes(type="log", range=log_range(floor), dtick=1, tickformat=".3~%")
+        show_legend(plot)
+        wide = len(run.rocs) > LEADERS
+        if wide:
+            plot.update_layout(height=WIDE_HEIGHT)
+        panels.append(Panel(title, "ROC of each attacker, both axes logarithmic, with the diagonal", plot, wide=wide))
+    return panels
+
+
+def histograms(runs: Sequence[Run]) -> list[Panel]:
+    """Return how the scores of members and of non-members are spread; a panel per attacker of a run, the best first.
+
+    Those of many attackers are folded but for the best.
+    """
+    panels = []
+    for title, run in _titled([run for run in runs if run.histograms]):
+        names = [one["name"] for one in ranked(run.result["attackers"]) if one["name"] in run.histograms]
+        for place, name in enumerate(names):
+            histogram = run.histograms[name]
+            plot = empty_plot("score (higher: more likely a member)", "share of images")
+            for group, counts, dash, colour in (
+                ("members", histogram.members, "solid", LOOKS["adaptive"].colour),
+                ("non-members", histogram.nonmembers, "dash", LOOKS["published"].colour),
+            ):
+                x, y = _stairs(histogram, counts)
+                plot.add_scatter(
+                    x=x, y=y, name=group, mode="lines", line={"color": colour, "dash": dash, "width": 2},
+                    fill="tozeroy" if dash == "solid" else None, fillcolor="rgba(29, 78, 216, 0.12)",
+                )  # fmt: skip
+            plot.update_yaxes(tickformat=".0%", rangemode="tozero")
+            show_legend(plot)
+            words = f"scores of the {name} attacker for members and non-members"
+            panels.append(Panel(f"{title}: {name}".removeprefix(": "), words, plot, folded=place >= FEW))
+    return panels
+
+
+def _stairs(histogram: Histogram, counts: Sequence[float]) -> tuple[list[float], list[float]]:
+    total = sum(counts) or 1
+    x, y = [histogram.low[0]], [0.0]
+    for low, high, count in zip(histogram.low, histogram.high, counts, strict=True):
+        x += [low, high]
+        y += [count / total] * 2
+    return [*x, x[-1]], [*y, 0.0]
+
+
+def privacy_against_utility(runs: Sequence[Run]) -> list[Panel]:
+    """Return the best attacker's success against what honest users get: a point per defence and its settings.
+
+    Of the runs of a defence, the one in which the attack does best.
+    """
+    panels = []
+    besides = ("defence", "budget", "seed", "repetitions", "targets")
+    named = ["defence", *(name for name in varying(run.result["run"] for run in runs) if below(name, ("defence",)))]
+    for title, group in alike([run for run in runs if having(run.result, *QUERYING)], besides=besides):
+        metric = compared_by(*(run.result for run in group))
+        strongest: dict[str, tuple[Run, Measurement]] = {}
+        for run in group:
+            attacker = best(run.result, *QUERYING, metric=metric)
+            if attacker is None:
+                continue
+            name, success = label(run.result["run"], named), figure(attacker, metric)
+            if name not in strongest or success["value"] > strongest[name][1]["value"]:
+                strongest[name] = (run, success)
+        if len(strongest) < 2:
+            continue
+        highest = max(success["high"] for _, success in strongest.values())
+        top = min(1.0, 1.2 * highest) if metric == LOW_RATE else 1.0
+        for cost, short, words, tickformat in (
+            ("test_accuracy", "users' accuracy", "accuracy that honest users see", ".0%"),
+            ("l1", "distortion", "L1 distance to the true probabilities", ".1f"),
+        ):
+            plot = empty_plot(words, f"best attacker's {_words(metric)}")
+            points = []
+            for shape, (name, (run, success)) in zip(itertools.cycle(SHAPES), strongest.items()):
+                paid = run.result["service"][cost]
+                if not given(paid):
+                    continue
+                plot.add_scatter(
+                    x=[paid["value"]], y=[success["value"]], name=name, mode="markers",
+                    marker={"symbol": shape, "size": 11, "color": LOOKS["adaptive"].colour},
+                    error_x=error_of(paid), error_y=error_of(success),
+                )  # fmt: skip
+                points.append((paid["value"], success["value"], name))
+            label_points(plot, points, width=0.6 if cost == "l1" else 0.2, top=top)
+            plot.update_xaxes(tickformat=tickformat, **({"range": [-0.4, 2.3]} if cost == "l1" else {}))
+            plot.update_yaxes(tickformat=".0%", range=[-0.02 * top, TOP * top])
+            if top == 1.0:
+                plot.update_yaxes(tickvals=[0, 0.2, 0.4, 0.6, 0.8, 1])
+            described = f"{_words(metric)} of the best attacker of each defence against {words}"
+            panels.append(Panel(f"{title}: {_words(metric)} against {short}".removeprefix(": "), described, plot))
+    return panels
+
+
+def alike(runs: Sequence[Run], *, besides: tuple[str, ...]) -> list[tuple[str, list[Run]]]:
+    """Group runs that differ in nothing `besides` some settings, by a title that says in what groups differ."""
+    names = varying(run.result["run"] for run in runs)
+    shown = ["attack", *(name for name in names if name != "attack" and not below(name, besides))]
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(label(run.result["run"], shown), []).append(run)
+    return list(groups.items())
+
+
+def _titled(runs: Sequence[Run]) -> list[tuple[str, Run]]:
+    names = varying(run.result["run"] for run in runs)
+    return [(label(run.result["run"], ["attack", "defence", *names]), run) for run in runs]

@@ -1,0 +1,1 @@
+"""Results: written and read in one place, and what they are called."""

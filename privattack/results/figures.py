@@ -1,0 +1,135 @@
+"""What sentences, tables and plots ask of results: the best attackers, and figures with their intervals."""
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist
+from typing import Any
+
+from privattack.results.study import headline
+
+Result = Mapping[str, Any]
+Measurement = Mapping[str, Any]
+Attacker = Mapping[str, Any]
+
+QUERYING = ("published", "adaptive")
+LOW_RATE = "tpr_at_fpr_0.01"
+FEW = 3  # attackers that a table's cell, or a plot for each, has room for
+# A metric's words in sentences and plots, and what a coin reaches.
+WORDS = {LOW_RATE: "TPR at 1 % FPR", "auc": "AUC"}
+CHANCE = {"accuracy": 0.5, "auc": 0.5, LOW_RATE: 0.01}
+
+
+def is_extraction(result: Result) -> bool:
+    """Say whether the attack copied the target; otherwise it looked for members."""
+    return any("fidelity" in attacker["metrics"] for attacker in result["attackers"])
+
+
+def ranking_metric(attackers: Sequence[Attacker]) -> str:
+    """Return the metric that attackers are ranked by.
+
+    Fidelity; of membership inference the share found at 1 % false alarms where it is given for all, AUC otherwise.
+    """
+    if attackers and all(given(figure(one, LOW_RATE)) for one in attackers):
+        return LOW_RATE
+    if any(given(figure(one, "auc")) for one in attackers):
+        return "auc"
+    return headline(attackers[0]["metrics"]) if attackers else "accuracy"
+
+
+def ranked(attackers: Sequence[Attacker], metric: str | None = None) -> list[Attacker]:
+    """Return attackers, the best first, by the ranking metric or by another; those without a figure come last."""
+    metric = metric or ranking_metric(attackers)
+    return sorted(attackers, key=lambda one: _height(one, metric), reverse=True)
+
+
+def compared_by(*results: Result) -> str:
+    """Return the metric by which attacks on several services are compared: where one is published, as it was then."""
+    attackers = [one for result in results for one in result["attackers"]]
+    published = next((one for one in attackers if one["knowledge"] == "published"), None)
+    return headline(published["metrics"]) if published else ranking_metric(attackers)
+
+
+def best(result: Result, *knowledge: str, metric: str | None = None) -> Attacker | None:
+    """Return the attacker with the highest figure among those of some knowledge; None where there is none.
+
+    `metric` is that of `compared_by` by default. Attackers for whom it could not be given do not count.
+    """
+    metric = metric or compared_by(result)
+    candidates = [one for one in having(result, *knowledge) if given(figure(one, metric))]
+    return max(candidates, key=lambda one: _height(one, metric), default=None)
+
+
+def having(result: Result, *knowledge: str) -> list[Attacker]:
+    """Return the attackers of some knowledge."""
+    return [one for one in result["attackers"] if one["knowledge"] in knowledge]
+
+
+def has_many(result: Result) -> bool:
+    """Say whether there are so many attackers of one knowledge that they are ranked and the best stand for all."""
+    return any(len(having(result, knowledge)) > FEW for knowledge in QUERYING)
+
+
+def figure(attacker: Attacker, metric: str | None = None) -> Measurement:
+    """Return an attacker's measurement, of the headline by default; a missing one where it has none."""
+    metrics = attacker["metrics"]
+    missing = {"value": None, "low": None, "high": None, "n": 0, "why": "not measured"}
+    return metrics.get(metric or headline(metrics), missing)
+
+
+def _height(attacker: Attacker, metric: str) -> float:
+    value = figure(attacker, metric)["value"]
+    return float("-inf") if value is None else value
+
+
+def given(measurement: Measurement) -> bool:
+    """Say whether a measurement has a value."""
+    return measurement["value"] is not None
+
+
+def above(first: Measurement, second: Measurement) -> bool:
+    """Say whether `first` lies above `second` beyond both intervals."""
+    return given(first) and given(second) and first["low"] > second["high"]
+
+
+def exceeds_chance(attacker: Attacker, metric: str, attackers: int = 1) -> bool:
+    """Say whether an attacker does better than a coin, by the lower end of its interval.
+
+    The best of several has been chosen: its interval is widened to hold for all of them at once (Bonferroni, with
+    the quantiles of a normal distribution).
+    """
+    measured = figure(attacker, metric)
+    if not given(measured):
+        return False
+    below = (measured["value"] - measured["low"]) * _quantile(attackers) / _quantile(1)
+    return measured["value"] - below > chance(metric, measured["n"])
+
+
+def chance(metric: str, n: int) -> float:
+    """Return what a coin comes to: at a low rate a hair more, as n non-members set the threshold."""
+    return (math.floor(CHANCE[metric] * n) + 1) / (n + 1) if metric == LOW_RATE else CHANCE[metric]
+
+
+def _quantile(comparisons: int) -> float:
+    return NormalDist().inv_cdf(1 - 0.025 / comparisons)
+
+
+def share(measurement: Measurement) -> str:
+    """Return a share with its interval: `89.7 % [88.9, 90.4]`."""
+    value, low, high = (100 * measurement[part] for part in ("value", "low", "high"))
+    return f"{value:.1f} % [{low:.1f}, {high:.1f}]"
+
+
+def plain(measurement: Measurement) -> str:
+    """Return a number with its interval: `0.50 [0.49, 0.51]`."""
+    return f"{measurement['value']:.2f} [{measurement['low']:.2f}, {measurement['high']:.2f}]"
+
+
+def worded(measurement: Measurement, metric: str) -> str:
+    """Return a figure with its interval, as its metric is written: a share, or AUC's number."""
+    return plain(measurement) if metric == "auc" else share(measurement)
+
+
+def points(first: Measurement, second: Measurement, metric: str = "") -> str:
+    """Return by how much `first` exceeds `second`: `18.1 points`, or `0.18` of AUC."""
+    away = first["value"] - second["value"]
+    return f"{away:.2f}" if metric == "auc" else f"{100 * away:.1f} points"

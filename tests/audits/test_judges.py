@@ -1,0 +1,186 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from privattack.attacks.extraction.base import NONE, Asked, Extraction
+from privattack.attacks.knowledge import Knowledge
+from privattack.attacks.membership.base import Inference
+from privattack.audits.judges import judge_defence, judge_extraction, judge_membership, judge_overlap
+from privattack.data.images import LabelledImages
+from privattack.data.sources import digits
+from privattack.defences.label_only import LabelOnly
+from privattack.defences.none import NoDefence
+from privattack.metrics import over_targets
+
+TEST = digits().test.take(torch.arange(40))
+
+
+def naming(classes: torch.Tensor) -> torch.Tensor:
+    """Return log-probabilities that name the given classes."""
+    return (9.0 * torch.nn.functional.one_hot(classes, 10)).log_softmax(dim=1)
+
+
+def judged(target: torch.Tensor, answers: torch.Tensor, asked: list[int], test: LabelledImages = TEST) -> dict:
+    """Judge one surrogate per repetition that answers `answers` after its attacker asked about `asked`."""
+    surrogates = SimpleNamespace(
+        predict=lambda _: answers.unsqueeze(0),
+        final_losses=torch.ones(1, len(answers), 3),
+    )
+    none = torch.full((len(asked),), NONE)
+    queries = Asked(test.pixels()[asked], none, none, target[asked])
+    extraction = object.__new__(Extraction)
+    object.__setattr__(extraction, "attackers", [("adaptive", Knowledge.ADAPTIVE)])
+    object.__setattr__(extraction, "curve", [(len(asked), surrogates)])
+    object.__setattr__(extraction, "asked", [queries] * len(answers))
+    (verdict,) = judge_extraction(extraction, test, target)
+    assert (verdict.name, verdict.knowledge) == ("adaptive", Knowledge.ADAPTIVE)
+    assert [point.budget for point in verdict.points] == [len(asked)]
+    return verdict.metrics
+
+
+def test_fidelity_is_agreement_with_the_target_and_accuracy_with_the_labels():
+    wrong = (TEST.labels + 1) % 10
+    target = naming(torch.where(torch.arange(40) < 10, wrong, TEST.labels))
+    figures = judged(target, naming(TEST.labels).unsqueeze(0), asked=[])
+    assert figures["fidelity"].value == pytest.approx(30 / 40)
+    assert figures["accuracy"].value == 1.0
+    assert (figures["fidelity_target_right"].value, figures["fidelity_target_right"].n) == (1.0, 30)
+    assert (figures["fidelity_target_wrong"].value, figures["fidelity_target_wrong"].n) == (0.0, 10)
+
+
+def test_images_that_were_asked_about_do_not_count_as_unqueried():
+    asked = list(range(16))
+    surrogate = naming(torch.where(torch.arange(40) < 16, TEST.labels, (TEST.labels + 1) % 10))
+    figures = judged(naming(TEST.labels), surrogate.unsqueeze(0), asked=asked)
+    assert figures["fidelity"].value == pytest.approx(16 / 40)
+    assert (figures["fidelity_unqueried"].value, figures["fidelity_unqueried"].n) == (0.0, 24)
+    assert (figures["accuracy_unqueried"].value, figures["accuracy_unqueried"].n) == (0.0, 24)
+
+
+def test_the_same_image_at_another_place_counts_as_asked_about():
+    twice = TEST.take(torch.tensor([0, 1, 0]))
+    figures = judged(naming(twice.labels), naming(twice.labels).unsqueeze(0), asked=[0], test=twice)
+    assert figures["fidelity_unqueried"].n == 1
+
+
+def test_what_cannot_be_given_says_why():
+    figures = judged(naming(TEST.labels), naming(TEST.labels).unsqueeze(0), asked=list(range(40)))
+    for name in ("fidelity_unqueried", "accuracy_unqueried", "fidelity_target_wrong"):
+        assert figures[name].value is None
+        assert figures[name].why
+
+
+def test_repetitions_are_averaged_with_their_spread():
+    wrong = naming((TEST.labels + 1) % 10)
+    figures = judged(naming(TEST.labels), torch.stack([naming(TEST.labels), wrong]), asked=[])
+    fidelity = figures["fidelity"]
+    assert (fidelity.value, fidelity.repetitions, fidelity.n) == (0.5, 2, 40)
+    assert fidelity.sd == pytest.approx(np.sqrt(0.5))
+
+
+def inference(scores: np.ndarray, decisions: np.ndarray) -> Inference:
+    return Inference("published", Knowledge.PUBLISHED, scores, decisions)
+
+
+def test_a_perfect_and_a_constant_membership_attack():
+    membership = np.arange(200) < 100
+    (perfect,) = judge_membership([[inference(membership * 1.0, membership)]], [membership])
+    assert {perfect.metrics[name].value for name in ("accuracy", "balanced_accuracy", "auc", "tpr_at_fpr_0.1")} == {1.0}
+    (constant,) = judge_membership([[inference(np.zeros(200), membership | True)]], [membership])
+    assert constant.metrics["accuracy"].value == 0.5
+    assert constant.metrics["auc"].value == 0.5
+    assert constant.metrics["tpr_at_fpr_0.1"].value == 0.0
+    assert constant.metrics["ppv_at_prior_0.1"].value == pytest.approx(0.1)
+
+
+def test_a_rate_that_too_few_images_can_measure_says_so():
+    membership = np.arange(200) < 100
+    (verdict,) = judge_membership([[inference(membership * 1.0, membership)]], [membership])
+    assert verdict.metrics["tpr_at_fpr_0.001"].value is None
+    assert "non-members" in verdict.metrics["tpr_at_fpr_0.001"].why
+
+
+def test_the_roc_of_ties_is_the_lower_one_and_ends_in_the_corner():
+    membership = np.arange(200) < 100
+    (verdict,) = judge_membership([[inference(np.zeros(200), membership)]], [membership])
+    assert not any(verdict.curves["roc"]["tpr"][:-1])
+    assert (verdict.curves["roc"]["fpr"][-1], verdict.curves["roc"]["tpr"][-1]) == (1.0, 1.0)
+
+
+def test_what_a_defence_costs():
+    target = naming(TEST.labels)
+    free, _ = judge_defence(NoDefence(), TEST, [target])
+    assert (free["test_accuracy"].value, free["labels_changed"].value, free["l1"].value) == (1.0, 0.0, 0.0)
+    labels, _ = judge_defence(LabelOnly(), TEST, [target])
+    expected = 2 * (1 - target.exp().max().item())
+    assert labels["labels_changed"].value == 0.0
+    assert labels["l1"].value == pytest.approx(expected, rel=1e-2)
+
+
+def test_a_defence_that_changes_labels_is_found_out():
+    cost, _ = judge_defence(lambda said, _: said.roll(1, dims=1), TEST, [naming(TEST.labels)])
+    assert (cost["test_accuracy"].value, cost["labels_changed"].value) == (0.0, 1.0)
+
+
+def test_what_a_defence_costs_is_averaged_over_targets():
+    right, wrong = naming(TEST.labels), naming((TEST.labels + 1) % 10)
+    cost, _ = judge_defence(NoDefence(), TEST, [right, wrong])
+    assert (cost["test_accuracy"].value, cost["test_accuracy"].repetitions) == (0.5, 2)
+
+
+def found_by(name: str, members: set[int], *, knowledge: Knowledge = Knowledge.ADAPTIVE) -> Inference:
+    """Return an attacker who is sure of some of the first 1,000 images, the members, and knows nothing of the rest."""
+    scores = np.zeros(2_000)
+    scores[list(members)] = 1.0
+    return Inference(name, knowledge, scores, scores > 0)
+
+
+MEMBERS = np.arange(2_000) < 1_000
+
+
+def test_what_attacks_find_together():
+    attackers = [found_by("a", {0, 1, 2}), found_by("b", {2, 3}), found_by("c", set())]
+    found = judge_overlap([[*attackers, found_by("blind", {9}, knowledge=Knowledge.BLIND)]], [MEMBERS])
+    assert found["fpr"] == 0.01
+    assert {name: figure["value"] for name, figure in found["attackers"].items()} == {"a": 0.003, "b": 0.002, "c": 0.0}
+    assert (found["any"]["value"], found["any_fpr"]["value"]) == (0.004, 0.0)
+    overlaps = {(pair["first"], pair["second"]): pair["jaccard"] for pair in found["pairs"]}
+    assert overlaps == {("a", "b"): 0.25, ("a", "c"): 0.0, ("b", "c"): 0.0}
+
+
+def test_each_attack_may_accuse_as_many_non_members_as_the_rate_allows_and_all_together_more():
+    first, second = found_by("a", set()), found_by("b", set())
+    first.scores[1_000:1_010], first.scores[:50] = 2.0, 3.0
+    second.scores[1_500:1_510], second.scores[:20] = 2.0, 1.0
+    found = judge_overlap([[first, second]], [MEMBERS])
+    assert found["attackers"]["a"]["value"] == 0.05
+    assert found["attackers"]["b"]["value"] == 0.02
+    assert found["any_fpr"]["value"] == 0.02  # no one lies alone on a threshold
+    first.scores[1_010] = second.scores[1_510] = 1.5
+    found = judge_overlap([[first, second]], [MEMBERS])
+    assert found["any_fpr"]["value"] == 0.022  # as many as would be accused of others
+
+
+def test_an_overlap_needs_two_attackers_and_enough_non_members():
+    assert judge_overlap([[found_by("a", {0})]], [MEMBERS]) is None
+    few = np.arange(2_000) < 1_001
+    assert judge_overlap([[found_by("a", {0}), found_by("b", {1})]], [few]) is None
+
+
+def test_a_pair_that_finds_nobody_has_no_overlap():
+    found = judge_overlap([[found_by("a", set()), found_by("b", set())]], [MEMBERS])
+    assert found["pairs"] == [{"first": "a", "second": "b", "jaccard": None}]
+
+
+def test_several_targets_together_can_measure_a_rate_that_none_can_alone():
+    membership = np.arange(400) < 200
+    scores = [membership * 1.0 + 0.001 * number for number in range(5)]
+    (alone,) = judge_membership([[inference(scores[0], membership)]], [membership])
+    assert alone.metrics["tpr_at_fpr_0.01"].value is None
+    (verdict,) = judge_membership(
+        [[inference(score, membership)] for score in scores], [membership] * 5, average=over_targets
+    )
+    assert verdict.metrics["tpr_at_fpr_0.01"].value == 1.0
+    assert verdict.metrics["tpr_at_fpr_0.001"].value is None

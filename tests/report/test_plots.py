@@ -1,0 +1,158 @@
+"""The plots show what the results say, and nothing where there is nothing to show."""
+
+import itertools
+
+import pytest
+
+from privattack.report.looks import LEADERS, looks_of
+from privattack.report.pictures import DASHES, MARKERS
+from privattack.report.plots import against_budget, histograms, privacy_against_utility, rocs
+from privattack.report.rankings import plots, rankings
+from privattack.results.collect import collect
+
+SECTIONS = (against_budget, histograms, privacy_against_utility, rocs)
+
+
+@pytest.fixture
+def sweep(make_result, write_run):
+    for budget, fidelity in ((100, 0.5), (1000, 0.8)):
+        for defence in ("none", "label_only"):
+            attackers = {"published": {"fidelity": fidelity - 0.3}, "adaptive": {"fidelity": fidelity}}
+            for metrics in attackers.values():
+                metrics["accuracy_unqueried"] = metrics["fidelity"]
+            folder = write_run(make_result(attackers, budget=budget, defence=defence), f"{defence}-{budget}")
+    return collect([folder.parent]).runs
+
+
+def lines(panel) -> dict:
+    return {trace.name: trace for trace in panel.plot.data if trace.name}
+
+
+def test_a_budget_plot_has_values_and_intervals_of_each_attacker(sweep):
+    panels = {panel.title: panel for panel in against_budget(sweep)}
+    assert list(panels) == [
+        f"mea, {defence}: {metric}"
+        for defence in ("none", "label_only")
+        for metric in ("fidelity", "accuracy, unqueried")
+    ]
+    panel = panels["mea, label_only: fidelity"]
+    adaptive = lines(panel)["adaptive"]
+    assert (adaptive.x, adaptive.y) == ((100, 1000), (0.5, 0.8))
+    assert panel.plot.layout.xaxis.type == "log"
+    band = panel.plot.data[2]
+    assert band.y == pytest.approx((0.52, 0.82, 0.78, 0.48))
+    assert {note.text for note in panel.plot.layout.annotations} == {"published", "adaptive"}
+
+
+def test_attackers_are_told_apart_without_colour(sweep):
+    drawn = lines(against_budget(sweep)[0])
+    assert len({(trace.line.dash, trace.marker.symbol) for trace in drawn.values()}) == len(drawn) == 2
+
+
+def test_the_accuracy_of_the_target_is_a_line(sweep):
+    (line,) = against_budget(sweep)[1].plot.layout.shapes
+    assert line.y0 == line.y1 == 0.9
+
+
+def test_labels_of_lines_that_end_together_lie_apart(sweep):
+    for panel in against_budget(sweep):
+        places = sorted(note.y for note in panel.plot.layout.annotations)
+        assert all(upper - lower > 0.07 for lower, upper in itertools.pairwise(places))
+
+
+def test_each_defence_is_a_point_with_its_strongest_attack(sweep):
+    accuracy, distortion = privacy_against_utility(sweep)
+    for panel in (accuracy, distortion):
+        points = lines(panel)
+        assert list(points) == ["none", "label_only"]
+        assert all(point.y == (0.8,) for point in points.values())
+        assert len({point.marker.symbol for point in points.values()}) == 2
+
+
+def test_curves_of_a_membership_run(make_result, write_run):
+    metrics = {"accuracy": 0.6, "auc": 0.6}
+    folder = write_run(make_result({"adaptive": metrics, "blind": metrics}), "run", curves=True)
+    runs = collect([folder]).runs
+    (roc,) = rocs(runs)
+    drawn = lines(roc)
+    assert set(drawn) == {"coin", "adaptive"}
+    assert drawn["coin"].x == drawn["coin"].y
+    assert drawn["adaptive"].y == (0.3, 1.0)  # a rate of 0 has no place on a logarithmic axis
+    assert roc.plot.layout.xaxis.type == roc.plot.layout.yaxis.type == "log"
+    (histogram,) = histograms(runs)
+    assert max(lines(histogram)["members"].y) == 0.75
+
+
+def test_without_data_there_is_no_plot(make_result, write_run):
+    runs = collect([write_run(make_result({"blind": {"accuracy": None, "auc": None}}), "run")]).runs
+    assert [section(runs) for section in SECTIONS] == [[], [], [], []]
+    assert [section([]) for section in SECTIONS] == [[], [], [], []]
+
+
+def test_runs_that_differ_in_any_other_setting_are_not_joined_by_a_line(make_result, write_run):
+    for budget in (100, 1000):
+        for epochs in (5, 10):
+            result = make_result({"adaptive": {"fidelity": 0.5}}, {"surrogate.epochs": epochs}, budget=budget)
+            folder = write_run(result, f"{budget}-{epochs}").parent
+    panels = {panel.title: panel for panel in against_budget(collect([folder]).runs)}
+    for epochs in (5, 10):
+        assert lines(panels[f"mea, surrogate.epochs {epochs}: fidelity"])["adaptive"].x == (100, 1000)
+
+
+def test_settings_of_a_defence_are_points_of_their_own(make_result, write_run):
+    for low in (0.05, 0.09):
+        result = make_result({"adaptive": {"fidelity": 0.5}}, {"defence.low": low}, defence="flatten")
+        folder = write_run(result, str(low)).parent
+    write_run(make_result({"adaptive": {"fidelity": 0.9}}), "none")
+    panel, _ = privacy_against_utility(collect([folder]).runs)
+    assert list(lines(panel)) == ["none", "flatten, defence.low 0.05", "flatten, defence.low 0.09"]
+
+
+@pytest.fixture
+def suite(make_suite, write_run):
+    return collect([write_run(make_suite(), "run", curves=True)]).runs
+
+
+def test_many_attackers_have_looks_of_their_own_the_same_in_every_picture(suite):
+    looks = looks_of(suite)
+    assert len(looks) == 15
+    # Whichever of two is lost, the other and the colour still tell them apart.
+    assert len({(look.dash, look.marker) for look in looks.values()}) == 15
+    assert len({(look.colour, look.dash) for look in looks.values()}) == 15
+    assert {look.dash for look in looks.values()} <= set(DASHES)
+    assert {look.marker for look in looks.values()} <= set(MARKERS)
+
+
+def test_of_many_roc_curves_the_best_are_seen_and_the_others_wait_in_the_legend(suite):
+    (panel,) = rocs(suite)
+    assert panel.wide
+    shown = {name: trace.visible for name, trace in lines(panel).items() if name != "coin"}
+    assert list(shown) == [
+        "lira", "bavaria", "rmia", "rmia_offline", "lira_offline", "calibrated",
+        "attack_r", "qmia", "shokri", "confidence", "modified_entropy", "loss", "entropy", "gap",
+    ]  # fmt: skip
+    assert list(shown.values()) == [True] * LEADERS + ["legendonly"] * 8
+
+
+def test_of_many_histograms_the_best_are_seen(suite):
+    panels = histograms(suite)
+    assert [panel.title.split(": ")[1] for panel in panels if not panel.folded] == ["lira", "bavaria", "rmia"]
+    assert len(panels) == 14
+
+
+def test_a_suite_is_drawn_against_budget_by_what_it_is_ranked_by(make_suite, write_run):
+    for budget in (100, 1000):
+        folder = write_run(make_suite(budget=budget), str(budget)).parent
+    found, auc = against_budget(collect([folder]).runs)
+    assert found.title == "mia_suite: TPR at 1 % FPR"
+    assert auc.title == "mia_suite: auc"
+    assert len(lines(found)) == LEADERS + 1  # and the blind attacker
+    assert found.plot.layout.yaxis.range[1] < 0.2
+
+
+def test_ranked_attackers_are_points_with_intervals_below_each_other(suite):
+    (panel,) = plots(rankings(suite), suite)
+    best = panel.plot.data[0]
+    assert (best.name, best.x, best.y) == ("lira", (0.081,), (0,))
+    assert best.error_x.array[0] == pytest.approx(0.004)
+    assert panel.plot.layout.yaxis.ticktext[-1] in ("gap", "blind")

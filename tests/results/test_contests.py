@@ -1,0 +1,143 @@
+"""Attacks are compared budget by budget, and only with those that differ in the attack alone."""
+
+from copy import deepcopy
+
+import pytest
+
+from privattack.findings.findings import findings
+from privattack.report import contest_views
+from privattack.results.contests import contests
+
+RANDOM = {100: 0.70, 300: 0.80, 1000: 0.90}
+
+
+@pytest.fixture
+def make(make_extraction):
+    def make(curve, attack="mea", *settings, **run):
+        without = {budget: 0.6 for budget in curve}
+        return make_extraction(
+            {"published": curve, "adaptive": curve, "no_query": without}, *settings, attack=attack, **run
+        )
+
+    return make
+
+
+@pytest.fixture
+def results(make):
+    better, same = {100: 0.75, 300: 0.86, 1000: 0.91}, {100: 0.66, 300: 0.80, 1000: 0.90}
+    return [make(better, "activethief"), make(same, "knockoff"), make(RANDOM)]
+
+
+def test_attacks_on_one_service_are_ranked_at_each_budget(results):
+    (contest,) = contests(results)
+    assert contest.budgets == [100, 300, 1000]
+    assert [one.name for one, _ in contest.standing(300)] == ["activethief", "mea", "knockoff"]
+    assert contest.lead(300) == pytest.approx(0.04)
+    assert contest.lead(1000) < 0
+    assert contest.random.name == "mea"
+
+
+def test_a_sweep_over_budgets_is_the_same_contest_as_runs_with_curves(make, results):
+    apart = [
+        make({point["budget"]: point["metrics"]["fidelity"]["value"]}, result["run"]["attack"])
+        for result in results
+        for point in result["attackers"][0]["curve"]
+    ]
+    assert findings(apart)[:3] == findings(results)[:3]
+    assert contest_views.tables(contests(apart)) == contest_views.tables(contests(results))
+
+
+@pytest.mark.parametrize("differing", [
+    ({"surrogate.epochs": 5}, {}), ({}, {"seed": 1}), ({}, {"pool": "usps"}), ({}, {"defence": "label_only"}),
+])  # fmt: skip
+def test_attacks_that_differ_in_more_than_the_attack_are_not_compared(make, differing):
+    settings, run = differing
+    assert contests([make(RANDOM), make(RANDOM, "activethief", settings, **run)]) == []
+
+
+def test_settings_of_an_attack_are_contestants_of_their_own(make):
+    knockoffs = [make(RANDOM, "knockoff", {"attack.round": number}) for number in (10, 50)]
+    (contest,) = contests([make(RANDOM), *knockoffs])
+    assert list(contest.contestants) == ["mea", "knockoff, attack.round 10", "knockoff, attack.round 50"]
+
+
+def test_who_copies_best_and_where(results):
+    assert findings(results)[0] == (
+        "At 300 queries activethief copies best: 86.0 % [85.0, 87.0] fidelity, 4.0 points beyond the intervals of all "
+        "others (next: mea, 80.0 % [79.0, 81.0]); so it does at 100; at 1,000 nobody lies beyond all others."
+    )
+
+
+def test_each_strategy_is_compared_with_random_queries_in_one_sentence(results):
+    said = findings(results)
+    assert (
+        "activethief beats mea (random queries) beyond the intervals at 100 and 300 queries, by 4.0 points at most."
+        in said
+    )
+    assert "No budget at which knockoff beats mea beyond the intervals; mea beats it at 100 queries." in said
+    assert not any("No budget at which mea" in sentence for sentence in said)
+
+
+def test_that_copies_are_judged_by_images_of_the_pool_is_said_where_strategies_are_compared(results):
+    sentence = "1,000 of the images that copies are judged by lie in the pool test (data digits):"
+    assert [one.startswith(sentence) for one in findings(results)].count(True) == 1
+    assert any("pool=holdout keeps them apart" in one for one in findings(results[:1]))
+    assert not any("pool=holdout keeps them apart" in one for one in findings(results[2:]))  # random queries alone
+    made = deepcopy(results[0])  # an attack that asks about images of its own making
+    for attacker in made["attackers"]:
+        attacker["metrics"]["fidelity_unqueried"] = attacker["metrics"]["fidelity"]
+    assert not any("pool=holdout keeps them apart" in one for one in findings([made]))
+    for result in results:
+        result["pool"]["judged_by"] = 0
+    assert not any("pool=holdout keeps them apart" in one for one in findings(results))
+
+
+def test_who_never_asks_has_images_that_the_answers_chose_where_there_are_rounds(results):
+    in_rounds, at_once = results[0], results[2]
+    at_once["service"]["rounds"] = 1
+    assert any("points of fidelity beyond their choice of images:" in sentence for sentence in findings([in_rounds]))
+    assert any("points of fidelity: " in sentence for sentence in findings([at_once]))
+
+
+def test_defences_have_a_winner_each_and_share_the_sentence_on_a_strategy(make, results):
+    others = [
+        make({100: 0.70, 300: 0.80, 1000: 0.95}, "activethief", defence="label_only"),
+        make(RANDOM, defence="label_only"),
+    ]
+    said = findings([*results, *others])
+    assert said[0].startswith("none: at 300 queries activethief copies best")
+    assert said[1].startswith("label_only: at 1,000 queries activethief copies best: 95.0 %")
+    assert (
+        "activethief beats mea (random queries) beyond the intervals on none at 100 and 300 queries and on label_only "
+        "at 1,000 queries, by 4.0 points at most."
+    ) in said
+
+
+def test_without_an_adaptive_attacker_of_random_queries_nobody_is_compared_with_them(make_extraction):
+    pair = [make_extraction({"published": RANDOM}), make_extraction({"published": RANDOM}, attack="knockoff")]
+    said = findings(pair)
+    assert said[0].startswith("At no budget does one of 2 attacks copy better")
+    assert not any("random queries" in sentence for sentence in said)
+
+
+def test_the_table_has_a_row_per_budget_with_leads(results):
+    text = contest_views.tables(contests(results))
+    row = text[text.index('<th scope="row">300</th>') : text.index('<th scope="row">1,000</th>')]
+    assert row.startswith(
+        '<th scope="row">300</th><td><strong>4.0</strong></td><td><strong>4.0</strong></td>'
+        "<td>activethief<br><strong>86.0</strong> [85.0, 87.0]</td>"
+    )
+    assert "none <small>(2 overlap)</small>" in text
+
+
+def test_the_plots_have_a_line_per_attack_the_floor_and_the_target(results):
+    fidelity, accuracy = contest_views.panels(contests(results))
+    lines = {trace.name: trace for trace in fidelity.plot.data if trace.name}
+    assert list(lines) == ["mea", "activethief", "knockoff", "no query"]
+    assert (lines["activethief"].x, lines["activethief"].y) == ((100, 300, 1000), (0.75, 0.86, 0.91))
+    assert len({(line.line.color, line.line.dash, line.marker.symbol) for line in lines.values()}) == 4
+    assert fidelity.plot.layout.xaxis.type == "log"
+    band = fidelity.plot.data[0]
+    assert band.y == pytest.approx((0.71, 0.81, 0.91, 0.89, 0.79, 0.69))
+    target = next(trace for trace in accuracy.plot.data if trace.name == "target")
+    assert set(target.y) == {0.9}
