@@ -43,7 +43,7 @@ def composed(run: dict[str, Any]) -> dict[str, Any]:
             "checkpoint": None, "network": {"_target_": "privattack.models.networks.LeNet"},
         },
         "surrogate": surrogate,
-        "nonmembers": {"_target_": f"privattack.data.nonmembers.{NONMEMBERS.get(run['nonmembers'], 'Holdout')}"},
+        "nonmembers": {"_target_": f"privattack.data.image_sources.{NONMEMBERS.get(run['nonmembers'], 'Holdout')}"},
         "data": {"_target_": f"privattack.data.sources.{run['data']}"},
         "budget": run["budget"],
         "attack": {"_target_": f"privattack.attacks.{run['attack']}"},

@@ -102,7 +102,7 @@ BAD = {
     "budget=abc": (1, "budget=abc: needs a whole number from 1 up."),
     "budget=598": (1, "budget=598: the query pool has 597 images; use a budget of 1 to 597."),
     "attack=mia budget=5000": (1, "budget=5000: with 200 members and 1000 non-members"),
-    "attack=mia nonmembers=holdout target.train_size=1200": (1, "nonmembers=holdout finds no images"),
+    "attack=mia nonmembers=holdout target.train_size=1200": (1, "nonmembers=holdout: finds no images"),
     "seed=-1": (1, "seed=-1: needs a whole number from 0"),
     "repetitions=0": (1, "repetitions=0: needs a whole number from 1 up."),
     "surrogate.epochs=0": (1, "surrogate.epochs=0: needs a whole number from 1 up."),

@@ -20,8 +20,8 @@ from privattack.attacks.chain import ExtractThenInfer
 from privattack.attacks.extraction.base import ExtractionAttack
 from privattack.attacks.membership.base import MembershipAttack
 from privattack.attacks.membership.shadow import ShadowAttack
+from privattack.data.image_sources import ImageSource
 from privattack.data.images import DataSet
-from privattack.data.nonmembers import NonMembers
 from privattack.data.sources import digits
 from privattack.defences.base import Defence
 from privattack.models.surrogate import SurrogateTrainer
@@ -100,24 +100,17 @@ def test_data(make, option, monkeypatch):
     assert int(data.train.labels.max()) < data.classes
 
 
-@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "nonmembers"])
-def test_nonmembers(make, option, monkeypatch):
+@pytest.mark.parametrize(("group", "option"), [one for one in OPTIONS if one[0] in ("pool", "nonmembers")])
+def test_pools_and_non_members(make, group, option, monkeypatch, tmp_path):
     few = digits().test.take(torch.arange(5))
-    monkeypatch.setattr("privattack.data.nonmembers.usps_part", lambda **_: few)
-    nonmembers = make("nonmembers", f"nonmembers={option}")
-    assert isinstance(nonmembers, NonMembers)
-    assert len(nonmembers.images(held_out=few, test=few)) > 0
-
-
-@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "pool"])
-def test_query_pools(make, option, monkeypatch, tmp_path):
-    few = digits().test.take(torch.arange(5))
-    monkeypatch.setattr("privattack.data.query_pools.usps_part", lambda **_: few)
-    monkeypatch.setattr("privattack.data.query_pools.emnist_part", lambda **_: few)
+    monkeypatch.setattr("privattack.data.image_sources.usps_part", lambda **_: few)
     Image.fromarray(few.images[0].numpy()).save(tmp_path / "one.png")
     folder = [f"pool.path={tmp_path}"] if option == "folder" else []
-    pool = make("pool", f"pool={option}", *folder).pool(held_out=few, test=few, classes=10)
-    assert len(pool.images) > 0
+    source = make(group, f"{group}={option}", *folder)
+    assert isinstance(source, ImageSource)
+    images, has_labels = source.images(group, held_out=few, test=few, classes=10)
+    assert len(images) > 0
+    assert has_labels == (option not in ("emnist_letters", "folder", "noise"))
 
 
 @pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "target"])

@@ -12,7 +12,7 @@ from privattack.audits.base import Audit, MakeService, Outcome
 from privattack.audits.blind import blind_inference
 from privattack.audits.judges import judge_extraction, judge_membership
 from privattack.data.images import DataSet, LabelledImages
-from privattack.data.query_pools import QueryPool
+from privattack.data.query_pool import QueryPool
 from privattack.data.splits import split_candidates
 from privattack.defences.none import NoDefence
 from privattack.models.trained_target import TrainedTarget

@@ -18,10 +18,10 @@ from privattack.audits.extraction import ExtractionAudit
 from privattack.audits.membership import MembershipAudit
 from privattack.audits.shadow import ShadowAudit
 from privattack.audits.transfer import Transfer
-from privattack.data import query_pools
+from privattack.data.image_sources import Group, Holdout, ImageSource
 from privattack.data.images import DataSet
-from privattack.data.nonmembers import Holdout
-from privattack.data.pool import make_pool
+from privattack.data.query_pool import QueryPool
+from privattack.data.shadow_pool import make_shadow_pool
 from privattack.data.splits import TrainingSplit
 from privattack.defences.base import Defence
 from privattack.errors import UserError
@@ -50,13 +50,9 @@ def choose_audit(
         raise UserError(f"targets={config.targets}: needs an attack with shadow models, such as attack=lira.")
     members, held_out = data.train.take(split.members), data.train.take(split.held_out)
     if isinstance(attack, ExtractionAttack | ExtractThenInfer):
-        chosen = instantiate(config.pool)
-        if config.target.checkpoint is not None and isinstance(chosen, query_pools.Holdout):
-            raise UserError(
-                f"pool=holdout: nobody says which images target.checkpoint={config.target.checkpoint} was not trained "
-                "on; choose pool=test, or another that it cannot have seen."
-            )
-        queries = chosen.pool(held_out=held_out, test=data.test, classes=data.classes)
+        source = _source(config, "pool")
+        owned, has_labels = source.images("pool", held_out=held_out, test=data.test, classes=data.classes)
+        queries = QueryPool(owned, data.classes, has_labels)
     if isinstance(attack, ExtractionAttack):
         return ExtractionAudit(attack, data, queries, _transfer(config), budgets=_budgets(config), seeds=seeds)
     if config.targets is not None and config.target.checkpoint is not None:
@@ -70,13 +66,8 @@ def choose_audit(
         raise UserError(
             f"attack={config.attack._target_}: needs a subclass of ExtractionAttack, MembershipAttack or ShadowAttack."
         )
-    choice = instantiate(config.nonmembers)
-    if config.target.checkpoint is not None and isinstance(choice, Holdout):
-        raise UserError(
-            f"nonmembers=holdout: nobody says which images target.checkpoint={config.target.checkpoint} was not "
-            "trained on; choose nonmembers=test, or another that it cannot have seen."
-        )
-    nonmembers = choice.images(held_out=held_out, test=data.test)
+    choice = _source(config, "nonmembers")
+    nonmembers, _ = choice.images("nonmembers", held_out=held_out, test=data.test, classes=data.classes)
     if isinstance(attack, ExtractThenInfer):
         return ChainAudit(attack, data, queries, members, nonmembers, budget=config.budget, seeds=seeds)
     if isinstance(attack, MembershipAttack):
@@ -85,7 +76,7 @@ def choose_audit(
     _check_recipe(config)
     seed = config.target.seed
     most = len(data.train) // 2 if isinstance(choice, Holdout) else len(nonmembers)
-    pool = make_pool(members, nonmembers, most=most, seed=seed, may_be_smaller=shadow.other_recipe)
+    pool = make_shadow_pool(members, nonmembers, most=most, seed=seed, may_be_smaller=shadow.other_recipe)
     settings = BankSettings(shadow.count, recipe_of(shadow, seed=seed), shadow.processes)
     return ShadowAudit(
         attack,
@@ -106,6 +97,17 @@ def choose_audit(
         budget=config.budget,
         seeds=seeds,
     )
+
+
+def _source(config: DictConfig, group: Group) -> ImageSource:
+    """Return where the query pool, or the non-members, come from."""
+    source: ImageSource = instantiate(config[group])
+    if config.target.checkpoint is not None and isinstance(source, Holdout):
+        raise UserError(
+            f"{group}=holdout: nobody says which images target.checkpoint={config.target.checkpoint} was not trained "
+            f"on; choose {group}=test, or another that it cannot have seen."
+        )
+    return source
 
 
 def _transfer(config: DictConfig) -> Transfer | None:

@@ -11,7 +11,7 @@ from privattack.audits.base import Audit, MakeService, Outcome
 from privattack.audits.judges import judge_extraction
 from privattack.audits.transfer import Transfer
 from privattack.data.images import DataSet
-from privattack.data.query_pools import QueryPool
+from privattack.data.query_pool import QueryPool
 from privattack.models.trained_target import TrainedTarget
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from privattack.audits.base import Audit, MakeService, Outcome
 from privattack.audits.blind import cross_fitted
 from privattack.audits.judges import judge_membership, judge_overlap
 from privattack.data.images import DataSet
-from privattack.data.pool import Pool
+from privattack.data.shadow_pool import ShadowPool
 from privattack.defences.base import Defence
 from privattack.errors import UserError
 from privattack.models.remembered import RememberedTarget
@@ -62,7 +62,7 @@ class ShadowAudit(Audit):
         self,
         attack: ShadowAttack,
         data: DataSet,
-        pool: Pool,
+        pool: ShadowPool,
         obtain_bank: Callable[[], ShadowBank],
         defence: Defence,
         *,
@@ -175,7 +175,7 @@ def _shadow_model(bank: ShadowBank, number: int, defence: Defence, auxiliary: Au
     return ShadowModel(bank.membership[number, one.candidates].numpy(), answers, ask)
 
 
-def _rounds(attack: ShadowAttack, data: DataSet, pool: Pool, budget: int, seeds: Sequence[int]) -> list[Round]:
+def _rounds(attack: ShadowAttack, data: DataSet, pool: ShadowPool, budget: int, seeds: Sequence[int]) -> list[Round]:
     """Choose in each repetition as many candidates as the budget allows, and the public images."""
     asked = set(pool.images.digests)
     unasked = [place for place, digest in enumerate(data.test.digests) if digest not in asked]

@@ -37,10 +37,11 @@ def attributes(run: Mapping[str, Any]) -> dict[str, Any]:
     unused = {"pool"} if membership else {"nonmembers"}
     if config.get("transfer.epsilon") is None:
         unused.add("transfer")
+    # Their classes are said by their names; in older results they are called otherwise, or there are none.
+    said = {*found, "pool._target_", "nonmembers._target_"}
     for name, value in config.items():
         parts = name.split(".")
-        # The pool's class is said by its name; results from before there were pools have none.
-        if name not in {*found, "pool._target_"} and not IMMATERIAL.intersection(parts) and parts[0] not in unused:
+        if name not in said and not IMMATERIAL.intersection(parts) and parts[0] not in unused:
             found[name] = value
     return found
 

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from privattack.attacks.extraction.activethief import ActiveThief, k_center
-from privattack.data.query_pools import QueryPool
+from privattack.data.query_pool import QueryPool
 from privattack.defences.label_only import LabelOnly
 from privattack.defences.none import NoDefence
 from privattack.errors import UserError

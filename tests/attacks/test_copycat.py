@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from privattack.attacks.extraction.copycat import Copycat
-from privattack.data.query_pools import QueryPool
+from privattack.data.query_pool import QueryPool
 from privattack.defences.label_only import LabelOnly
 from privattack.defences.none import NoDefence
 from privattack.models.networks import MLP

@@ -12,7 +12,7 @@ from privattack.attacks.extraction.datafree import (
     unit_directions,
 )
 from privattack.attacks.knowledge import Knowledge
-from privattack.data.query_pools import QueryPool
+from privattack.data.query_pool import QueryPool
 from privattack.defences.label_only import LabelOnly
 from privattack.defences.none import NoDefence
 from privattack.errors import UserError

@@ -6,7 +6,7 @@ from privattack.attacks.extraction import jbda
 from privattack.attacks.extraction.base import NONE
 from privattack.attacks.extraction.jbda import JacobianAugmentation, towards
 from privattack.data.images import LabelledImages
-from privattack.data.query_pools import QueryPool
+from privattack.data.query_pool import QueryPool
 from privattack.defences.label_only import LabelOnly
 from privattack.defences.none import NoDefence
 from privattack.errors import UserError

@@ -6,7 +6,7 @@ from torch import nn
 
 from privattack.attacks.extraction.knockoff import Bandits, KnockoffNets, draw, rewards, running_mean
 from privattack.data.images import LabelledImages
-from privattack.data.query_pools import QueryPool
+from privattack.data.query_pool import QueryPool
 from privattack.defences.label_only import LabelOnly
 from privattack.defences.none import NoDefence
 from privattack.errors import UserError

@@ -8,7 +8,7 @@ from torch import nn
 from privattack.attacks.extraction.mea import ModelExtraction
 from privattack.attacks.knowledge import Knowledge
 from privattack.data.images import LabelledImages
-from privattack.data.query_pools import QueryPool
+from privattack.data.query_pool import QueryPool
 from privattack.defences.flatten import Flatten
 from privattack.defences.label_only import LabelOnly
 from privattack.defences.none import NoDefence

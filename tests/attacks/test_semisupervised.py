@@ -5,7 +5,7 @@ from torch import nn
 from privattack.attacks.extraction.mea import ModelExtraction
 from privattack.attacks.extraction.semisupervised import SemiSupervised
 from privattack.data.images import LabelledImages, digests
-from privattack.data.query_pools import QueryPool
+from privattack.data.query_pool import QueryPool
 from privattack.data.sources import digits
 from privattack.defences.label_only import LabelOnly
 from privattack.defences.none import NoDefence

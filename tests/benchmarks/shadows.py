@@ -24,7 +24,7 @@ from hydra.utils import instantiate
 from privattack.audits.shadow import ShadowAudit
 from privattack.data.images import DataSet, LabelledImages
 from privattack.data.modules import TargetDataModule
-from privattack.data.pool import make_pool
+from privattack.data.shadow_pool import make_shadow_pool
 from privattack.data.splits import balanced_halves
 from privattack.defences.none import NoDefence
 from privattack.models.answering import Target
@@ -113,7 +113,7 @@ class PeakMemory:
 def scoring(models: int = 64, images: int = 20_000) -> None:
     members, others, test = random_images(images // 2), random_images(images // 2), random_images(10_000)
     data = DataSet("random", 10, members.join(others), test, "0")
-    pool = make_pool(members, others, seed=0)
+    pool = make_shadow_pool(members, others, seed=0)
     halves = balanced_halves(images, models=models, seed=0)
     with initialize_config_dir(CONF, version_base="1.3"):
         suite = instantiate(compose("config", overrides=["attack=mia_suite"]).attack)

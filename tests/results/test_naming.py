@@ -93,6 +93,11 @@ def test_non_members_matter_to_membership_inference_only(run):
     assert label(runs[1], ["as_stored"]) == "as stored"
 
 
+def test_results_from_before_a_class_was_moved_are_not_told_apart(run):
+    runs = [{"nonmembers._target_": f"privattack.data.{module}.Usps"} for module in ("nonmembers", "image_sources")]
+    assert varying([run(one, INFERRING, nonmembers="usps") for one in runs]) == []
+
+
 @pytest.mark.parametrize(("chosen", "path", "shown"), [
     ("none", "privattack.defences.none.NoDefence", "none"),
     ("label_only", "privattack.defences.label_only.LabelOnly", "label_only"),

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from privattack.attacks.extraction.base import Asked, Batch, ExtractionAttack
-from privattack.data.query_pools import QueryPool
+from privattack.data.query_pool import QueryPool
 from privattack.defences.base import Reveals
 from privattack.errors import UserError
 from privattack.models.surrogate import SurrogateTrainer, kl_divergence

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from privattack.attacks.knowledge import Knowledge, chosen
-from privattack.data.query_pools import QueryPool
+from privattack.data.query_pool import QueryPool
 from privattack.defences.base import Reveals
 from privattack.errors import UserError
 from privattack.models.surrogate import Lesson, Loss, Surrogates, SurrogateTrainer, cross_entropy, kl_divergence

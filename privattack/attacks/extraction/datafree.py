@@ -16,7 +16,7 @@ from torch.nn.functional import log_softmax
 from privattack.attacks.extraction.base import NONE, Asked, Batch, ExtractionAttack
 from privattack.attacks.knowledge import Knowledge
 from privattack.data.images import normalise
-from privattack.data.query_pools import QueryPool
+from privattack.data.query_pool import QueryPool
 from privattack.defences.base import Reveals
 from privattack.errors import UserError
 from privattack.models.stacking import stack

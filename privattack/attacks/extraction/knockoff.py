@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from privattack.attacks.extraction.base import Asked, Batch, ExtractionAttack
-from privattack.data.query_pools import QueryPool
+from privattack.data.query_pool import QueryPool
 from privattack.defences.base import Reveals
 from privattack.errors import UserError
 from privattack.models.surrogate import Surrogates, SurrogateTrainer, kl_divergence

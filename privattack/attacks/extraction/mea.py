@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 
 from privattack.attacks.extraction.base import Asked, Batch, ExtractionAttack
-from privattack.data.query_pools import QueryPool
+from privattack.data.query_pool import QueryPool
 from privattack.defences.base import Reveals
 from privattack.models.surrogate import squared_error
 from privattack.randomness import generator

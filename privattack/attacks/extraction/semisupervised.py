@@ -8,7 +8,7 @@ out, which tells apart what each is worth.
 from collections.abc import Sequence
 
 from privattack.attacks.extraction.mea import ModelExtraction
-from privattack.data.query_pools import QueryPool
+from privattack.data.query_pool import QueryPool
 from privattack.errors import UserError
 from privattack.models.semisupervised import FixMatchTrainer
 from privattack.models.surrogate import SurrogateTrainer, cross_entropy

@@ -1,4 +1,4 @@
-"""The pool: the images of which the target and every shadow model learn a half."""
+"""The shadow pool: the images of which the target and every shadow model learn a half."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from privattack.randomness import generator
 
 
 @dataclass(frozen=True, eq=False)
-class Pool:
+class ShadowPool:
     """Images in random order, and which of them the target was trained on: exactly half.
 
     Attributes:
@@ -24,9 +24,9 @@ class Pool:
     origin: Int64[Tensor, " n"]
 
 
-def make_pool(
+def make_shadow_pool(
     members: LabelledImages, nonmembers: LabelledImages, *, most: int, seed: int, may_be_smaller: bool = False
-) -> Pool:
+) -> ShadowPool:
     """Put as many non-members to the members as there are members.
 
     With `may_be_smaller`, where there are fewer non-members than members, as many members as non-members.
@@ -48,4 +48,4 @@ def make_pool(
     chosen = [torch.randperm(len(part), generator=random)[:size] for part in (members, nonmembers)]
     images = members.take(chosen[0]).join(nonmembers.take(chosen[1]))
     order = torch.randperm(2 * size, generator=random)
-    return Pool(images.take(order), order < size, torch.cat(chosen)[order])
+    return ShadowPool(images.take(order), order < size, torch.cat(chosen)[order])

@@ -1,0 +1,201 @@
+"""Where images besides the target's members come from: an attacker's query pool, and non-members."""
+
+import logging
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from PIL import Image
+from torch import Tensor
+
+from privattack.data.emnist_conversion import emnist_like
+from privattack.data.images import LabelledImages
+from privattack.data.sources import EMNIST_CLASSES, emnist_part, usps_part
+from privattack.errors import UserError
+from privattack.randomness import generator
+
+log = logging.getLogger(__name__)
+
+Group = Literal["pool", "nonmembers"]
+Found = tuple[LabelledImages, bool]  # images in a fixed order, and whether their labels are classes of the target
+WITHOUT_FILES: dict[Group, str] = {
+    "pool": "pool=test works without it",
+    "nonmembers": "nonmembers=emnist_like and nonmembers=test work without it, and so does data=digits",
+}
+
+
+class ImageSource(ABC):
+    """A choice of images. Settings go to the constructor, the data set's own images to the method."""
+
+    @abstractmethod
+    def images(self, group: Group, *, held_out: LabelledImages, test: LabelledImages, classes: int) -> Found:
+        """Return the images, and whether their labels are classes of the target.
+
+        Args:
+            group: what they are for. From another data set the query pool gets the training part and non-members the
+                test part, so that both may come from it.
+            held_out: what the split left out of the training part, possibly nothing.
+            test: the data set's test part, by which surrogates are judged.
+            classes: how many the target has.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestPart(ImageSource):
+    """The data set's own test part. The original study's query pool: surrogates are judged by the same images."""
+
+    __test__ = False  # no test of pytest's
+
+    def images(self, group: Group, *, held_out: LabelledImages, test: LabelledImages, classes: int) -> Found:
+        """Return `test`."""
+        return test, True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holdout(ImageSource):
+    """What `target.train_size` leaves out of training, at random: the only clean choice of non-members, and a query
+    pool of the target's own kind, apart from the images that surrogates are judged by.
+    """
+
+    def images(self, group: Group, *, held_out: LabelledImages, test: LabelledImages, classes: int) -> Found:
+        """Return `held_out`.
+
+        Raises:
+            UserError: nothing was held out.
+        """
+        if len(held_out) == 0:
+            raise UserError(
+                f"{group}=holdout: finds no images, as target.train_size leaves none out of training; set "
+                f"target.train_size below the size of the training part, or choose {group}=test."
+            )
+        return held_out, True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usps(ImageSource):
+    """USPS: digits of other writers, scanned otherwise; 7,291 images for the query pool, 2,007 non-members."""
+
+    root: str
+    download: bool = True
+    verify: bool = True
+
+    def images(self, group: Group, *, held_out: LabelledImages, test: LabelledImages, classes: int) -> Found:
+        """Return the images of USPS.
+
+        Raises:
+            UserError: the file is damaged, or missing and cannot be fetched.
+        """
+        train, instead = group == "pool", WITHOUT_FILES[group]
+        found = usps_part(train=train, root=self.root, download=self.download, verify=self.verify, instead=instead)
+        return found, classes == 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Emnist(ImageSource):
+    """EMNIST `digits` or `letters`. The 40,000 digits of its test part are the original study's non-members.
+
+    `as_stored` leaves every image transposed, as its file has it and as a reader who forgets does.
+    """
+
+    root: str
+    split: str = "digits"
+    download: bool = True
+    verify: bool = True
+    as_stored: bool = False
+
+    def images(self, group: Group, *, held_out: LabelledImages, test: LabelledImages, classes: int) -> Found:
+        """Return the images of EMNIST.
+
+        Raises:
+            UserError: a file is damaged, or missing and cannot be fetched.
+        """
+        found = emnist_part(
+            split=self.split,
+            train=group == "pool",
+            root=self.root,
+            download=self.download,
+            verify=self.verify,
+            as_stored=self.as_stored,
+            instead=WITHOUT_FILES[group],
+        )
+        return found, classes == EMNIST_CLASSES[self.split]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmnistLike(ImageSource):
+    """The data set's own test part, put through EMNIST's conversion: same writers, other processing.
+
+    `as_stored` transposes every image, as EMNIST's files do.
+    """
+
+    as_stored: bool = False
+
+    def images(self, group: Group, *, held_out: LabelledImages, test: LabelledImages, classes: int) -> Found:
+        """Return `test`, converted."""
+        converted = _converted(test.images.numpy().tobytes())
+        return LabelledImages(converted.mT.contiguous() if self.as_stored else converted, test.labels), True
+
+
+@lru_cache(maxsize=2)
+def _converted(pixels: bytes) -> UInt8[Tensor, "n 28 28"]:
+    """Convert images given as bytes, so that a sweep converts the same images once."""
+    return emnist_like(torch.frombuffer(bytearray(pixels), dtype=torch.uint8).view(-1, 28, 28))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder(ImageSource):
+    """Any images below a folder, grey, brought to 28x28; those in different folders are different classes.
+
+    White on black, as MNIST is; `invert` turns black on white around.
+    """
+
+    path: str
+    invert: bool = False
+
+    def images(self, group: Group, *, held_out: LabelledImages, test: LabelledImages, classes: int) -> Found:
+        """Return the images in the order of their paths; files that are no images are left out and counted in the log.
+
+        Raises:
+            UserError: there is no such folder, or no image in it.
+        """
+        paths = sorted(path for path in Path(self.path).rglob("*") if path.is_file())
+        images, folders, left_out = [], [], []
+        for path in paths:
+            try:
+                with Image.open(path) as image:
+                    images.append(np.array(image.convert("L").resize((28, 28), Image.Resampling.BICUBIC)))
+                folders.append(str(path.parent))
+            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+                left_out.append(path.name)
+        if not images:
+            raise UserError(
+                f"{group}.path={self.path}: holds no image that can be read, of {len(paths)} files; give a folder with "
+                "images, such as .png or .jpg."
+            )
+        if left_out:
+            few = ", ".join(left_out[:3]) + (", ..." if len(left_out) > 3 else "")
+            log.warning("%s.path=%s: %d files are no images and are left out: %s", group, self.path, len(left_out), few)
+        pixels = torch.from_numpy(np.stack(images))
+        labels = torch.from_numpy(np.unique(folders, return_inverse=True)[1])
+        return LabelledImages(255 - pixels if self.invert else pixels, labels), False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise(ImageSource):
+    """Images of uniform noise, of which nobody knows a class.
+
+    `count` is how many; `seed` which.
+    """
+
+    count: int = 10_000
+    seed: int = 0
+
+    def images(self, group: Group, *, held_out: LabelledImages, test: LabelledImages, classes: int) -> Found:
+        """Return noise."""
+        images = torch.randint(0, 256, (self.count, 28, 28), generator=generator(self.seed, "pool.noise"))
+        return LabelledImages(images.to(torch.uint8), torch.zeros(self.count, dtype=torch.int64)), False
