@@ -20,7 +20,8 @@ REFERENCE = {"color": INK, "width": 1, "dash": "longdashdot"}
 class Panel:
     """A plot, its title, and what it shows in words; a folded one is seen on request.
 
-    A wide one has its own row, half a one shares it with another.
+    A wide one has its own row, half a one shares it with another. `picture` is the name of TensorBoard's picture that
+    it is a part of, where it is one.
     """
 
     title: str
@@ -29,6 +30,7 @@ class Panel:
     folded: bool = False
     wide: bool = False
     half: bool = False
+    picture: str = ""
 
 
 def empty_plot(x: str, y: str) -> go.Figure:
@@ -59,9 +61,14 @@ def add_band(
 ) -> None:
     """Draw the intervals of a line's points as a band."""
     edge = [one["high"] for one in measurements] + [one["low"] for one in reversed(measurements)]
+    add_area(plot, [*x, *reversed(x)], edge, colour, opacity=opacity)
+
+
+def add_area(plot: go.Figure, x: Sequence[int | float], y: Sequence[float], colour: str, *, opacity: float) -> None:
+    """Fill the inside of a closed line."""
     plot.add_scatter(
-        x=[*x, *reversed(x)], y=edge, fill="toself", fillcolor=colour, opacity=opacity, line_width=0, mode="lines",
-        hoverinfo="skip", showlegend=False,
+        x=x, y=y, fill="toself", fillcolor=colour, opacity=opacity, line_width=0, mode="lines", hoverinfo="skip",
+        showlegend=False,
     )  # fmt: skip
 
 

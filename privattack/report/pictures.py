@@ -1,29 +1,37 @@
-"""The page's main plots as pictures, for TensorBoard's Images tab."""
+"""The page's main plots as pictures, for TensorBoard's Images tab: drawn from the same Plotly figures."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 from jaxtyping import UInt8
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
-from privattack.report.looks import Look, leaders, looks_of
-from privattack.report.plots import by_budget
+from privattack.report.drawing import FAINT, Panel
+from privattack.report.plots import against_budget, histograms, rocs
 from privattack.results.collect import Run
-from privattack.results.figures import FEW, LOW_RATE, WORDS, compared_by, figure, given, ranked
 
 # Plotly's names of dashes and markers, as matplotlib has them.
-DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
+DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-.", "longdashdot": (0, (10, 3, 2, 3))}
 MARKERS = {
-    "circle": "o", "square": "s", "diamond": "d", "x": "x", "triangle-up": "^", "triangle-down": "v",
+    "circle": "o", "square": "s", "diamond": "D", "x": "x", "triangle-up": "^", "triangle-down": "v",
     "pentagon": "p", "star": "*", "cross": "P", "hexagon": "h",
 }  # fmt: skip
 DOTS_PER_INCH = 100
 WIDTH, HEIGHT = 4.2, 3.6  # inches, of one plot
+COLUMNS = 3
+POINTS = 72 / DOTS_PER_INCH  # in one pixel
+STYLE: dict[Any, Any] = {
+    "text.parse_math": False,  # names are users': a dollar sign is one
+    "font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": FAINT,
+    "axes.axisbelow": True, "legend.frameon": False,
+}  # fmt: skip
 
 
 def write_pictures(folder: Path, runs: Sequence[Run]) -> None:
@@ -31,85 +39,80 @@ def write_pictures(folder: Path, runs: Sequence[Run]) -> None:
 
     Drawing takes tenths of a second, so a sweep has pictures of its own, and none for each run.
     """
-    pictures = dict(_of_run(runs[0]) if len(runs) == 1 else _against_budgets(runs))
+    pictures: dict[str, list[Panel]] = {}
+    for panel in [*(rocs(runs) + histograms(runs) if len(runs) == 1 else []), *against_budget(runs)]:
+        if panel.picture:
+            pictures.setdefault(panel.picture, []).append(panel)
     if pictures:
         with SummaryWriter(str(folder)) as writer:
-            for name, picture in pictures.items():
-                writer.add_image(name, _pixels(picture), dataformats="HWC")
+            for name, panels in pictures.items():
+                writer.add_image(name, pixels(panels), dataformats="HWC")
 
 
-def _of_run(run: Run) -> Iterator[tuple[str, Figure]]:
-    looks = looks_of([run])
-    if run.rocs:
-        picture, (axes,) = _empty(1)
-        # A picture has no legend that could show the others.
-        for name in [name for name in leaders([run]) if name in run.rocs]:
-            axes.loglog(run.rocs[name].fpr, run.rocs[name].tpr, markevery=0.2, label=name, **_style(looks[name]))
-        axes.loglog([1e-4, 1], [1e-4, 1], "-.k", linewidth=0.8, label="coin")
-        axes.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(1e-4, 1.1), ylim=(1e-4, 1.3))
-        axes.legend(fontsize="small")
-        yield "roc", picture
-    if run.histograms:
-        names = [one["name"] for one in ranked(run.result["attackers"]) if one["name"] in run.histograms][:FEW]
-        picture, plots = _empty(len(names))
-        for axes, name in zip(plots, names, strict=True):
-            histogram = run.histograms[name]
-            edges = [*histogram.low, histogram.high[-1]]
-            axes.stairs(histogram.members, edges, fill=True, alpha=0.3, color="C0", label="members")
-            axes.stairs(histogram.nonmembers, edges, linestyle="--", color="C1", label="non-members")
-            axes.set(xlabel="score", ylabel="images", title=name)
-            axes.legend()
-        yield "histograms", picture
-    yield from _against_budgets([run])
+def pixels(panels: Sequence[Panel]) -> UInt8[np.ndarray, "height width 4"]:
+    """Draw plots beside and below each other.
 
-
-def _against_budgets(runs: Sequence[Run]) -> Iterator[tuple[str, Figure]]:
-    looks = looks_of(runs)
-    groups: dict[str, list[tuple[str, list[Run]]]] = {}
-    for title, group in by_budget(runs):
-        groups.setdefault(compared_by(*(run.result for run in group)), []).append((title, group))
-    for metric, alike_groups in groups.items():
-        picture, plots = _empty(len(alike_groups))
-        for axes, (title, group) in zip(plots, alike_groups, strict=True):
-            _against_budget(axes, group, metric, looks)
-            axes.set(xscale="log", xlabel="queries", ylabel=WORDS.get(metric, metric), title=title)
-            axes.set_ylim(0, None if metric == LOW_RATE else 1.02)
-            asked = sorted({run.result["run"]["budget"] for run in group})
-            axes.set_xticks(asked, [f"{budget:,}" for budget in asked])
-            axes.minorticks_off()
-            axes.legend(fontsize="small")
-        yield f"{metric}_against_budget", picture
-
-
-def _against_budget(axes: Axes, runs: Sequence[Run], metric: str, looks: Mapping[str, Look]) -> None:
-    for name in leaders(runs, metric):
-        points = [
-            (run.result["run"]["budget"], measured["value"], measured["low"], measured["high"])
-            for run in runs
-            for attacker in run.result["attackers"]
-            if attacker["name"] == name and given(measured := figure(attacker, metric))
-        ]
-        budgets, values, lows, highs = zip(*points, strict=True)
-        axes.plot(budgets, values, label=name, **_style(looks[name]))
-        axes.fill_between(budgets, lows, highs, alpha=0.15, color=looks[name].colour)
-
-
-def _style(look: Look) -> dict[str, Any]:
-    return {"color": look.colour, "linestyle": DASHES[look.dash], "marker": MARKERS[look.marker]}
-
-
-def _empty(plots: int) -> tuple[Figure, list[Axes]]:
-    """Return a figure that pyplot, which keeps what it makes, knows nothing of."""
-    columns = min(plots, 3)
-    rows = -(-plots // columns)
-    picture = Figure(figsize=(WIDTH * columns, HEIGHT * rows), dpi=DOTS_PER_INCH, layout="constrained")
-    axes = picture.subplots(rows, columns, squeeze=False).flatten().tolist()
-    for unused in axes[plots:]:
-        unused.remove()
-    return picture, axes[:plots]
-
-
-def _pixels(picture: Figure) -> UInt8[np.ndarray, "height width 4"]:
-    canvas = FigureCanvasAgg(picture)
-    canvas.draw()
+    It knows of Plotly what `report.plots` uses: lines, markers, areas, reference lines across the plot, names at the
+    right end, a legend, and axes with their ranges, ticks and logarithms.
+    """
+    columns = min(len(panels), COLUMNS)
+    rows = -(-len(panels) // columns)
+    with rc_context(STYLE):
+        picture = Figure(figsize=(WIDTH * columns, HEIGHT * rows), dpi=DOTS_PER_INCH, layout="constrained")
+        for number, panel in enumerate(panels, 1):
+            _draw(picture.add_subplot(rows, columns, number), panel)
+        canvas = FigureCanvasAgg(picture)
+        canvas.draw()
     return np.asarray(canvas.buffer_rgba())
+
+
+def _draw(axes: Axes, panel: Panel) -> None:
+    layout = panel.plot.layout
+    for trace in panel.plot.data:
+        if trace.visible != "legendonly":
+            _trace(axes, trace)
+    for line in layout.shapes:
+        draw, place = (axes.axhline, line.y0) if line.y0 == line.y1 else (axes.axvline, line.x0)
+        draw(place, **_line(line.line))
+    for note in layout.annotations:
+        axes.annotate(
+            note.text, (note.x, note.y), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points",
+            color=note.font.color, verticalalignment="center", annotation_clip=False,
+        )  # fmt: skip
+    _axis(axes, "x", layout.xaxis)
+    _axis(axes, "y", layout.yaxis)
+    if layout.showlegend:
+        # Above the plot, where the page has it, too: the title goes on top of it.
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, title=panel.title, alignment="left")
+    else:
+        axes.set_title(panel.title, loc="left")
+
+
+def _trace(axes: Axes, trace: go.Scatter) -> None:
+    if trace.fill == "toself":
+        axes.fill(trace.x, trace.y, color=trace.fillcolor, alpha=trace.opacity, linewidth=0)
+        return
+    style = _line(trace.line)
+    if "markers" in trace.mode:
+        every = 1 / trace.marker.maxdisplayed if trace.marker.maxdisplayed else None
+        size = trace.marker.size * POINTS
+        style |= {"marker": MARKERS[trace.marker.symbol], "markersize": size, "markevery": every}
+    axes.plot(trace.x, trace.y, label=trace.name, **style)
+
+
+def _line(line: Any) -> dict[str, Any]:
+    return {"color": line.color, "linestyle": DASHES[line.dash], "linewidth": line.width * POINTS}
+
+
+def _axis(axes: Axes, side: str, axis: Any) -> None:
+    settings: dict[str, Any] = {"label": axis.title.text, "scale": axis.type or "linear"}
+    if axis.range:
+        settings["lim"] = [10**end for end in axis.range] if axis.type == "log" else axis.range
+    elif axis.rangemode == "tozero":
+        settings["lim"] = (0, None)
+    if axis.tickvals:
+        settings |= {"ticks": axis.tickvals, "ticklabels": axis.ticktext}
+    axes.set(**{f"{side}{name}": value for name, value in settings.items()})
+    if axis.tickformat and axis.tickformat.endswith("%"):
+        getattr(axes, f"{side}axis").set_major_formatter(lambda share, _: f"{100 * share:.3g}%")
+    axes.minorticks_off()

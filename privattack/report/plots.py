@@ -8,6 +8,7 @@ from privattack.report.drawing import (
     REFERENCE,
     TOP,
     Panel,
+    add_area,
     add_band,
     empty_plot,
     error_of,
@@ -50,7 +51,8 @@ def against_budget(runs: Sequence[Run]) -> list[Panel]:
         compared = compared_by(*(run.result for run in ordered))
         beside = "accuracy_unqueried" if compared == "fidelity" else "auc"
         for metric in dict.fromkeys((compared, beside)):
-            panels.append(_budget_panel(f"{title}: {_words(metric)}", metric, ordered, looks))
+            picture = f"{metric}_against_budget" if metric == compared else ""
+            panels.append(_budget_panel(f"{title}: {_words(metric)}", metric, ordered, looks, picture))
     return panels
 
 
@@ -72,7 +74,7 @@ def _words(metric: str) -> str:
     return WORDS.get(metric, metric.replace("_", ", ")) if metric != "auc" else metric
 
 
-def _budget_panel(title: str, metric: str, runs: Sequence[Run], looks: dict[str, Look]) -> Panel:
+def _budget_panel(title: str, metric: str, runs: Sequence[Run], looks: dict[str, Look], picture: str) -> Panel:
     plot = empty_plot("queries (log scale)", _words(metric))
     ends, highest = [], 0.0
     for name in leaders(runs, metric):
@@ -102,7 +104,8 @@ def _budget_panel(title: str, metric: str, runs: Sequence[Run], looks: dict[str,
         label_ends(plot, ends, top=top)
     plot.update_xaxes(type="log", tickvals=asked, ticktext=[f"{budget:,}" for budget in asked])
     plot.update_yaxes(range=[-0.02 * top, 1.04 * top], tickformat=".0%" if metric != "auc" else ".1f")
-    return Panel(title, f"{_words(metric)} against the number of queries, with 95 % intervals as bands", plot)
+    words = f"{_words(metric)} against the number of queries, with 95 % intervals as bands"
+    return Panel(title, words, plot, picture=picture)
 
 
 def rocs(runs: Sequence[Run]) -> list[Panel]:
@@ -138,7 +141,8 @@ def rocs(runs: Sequence[Run]) -> list[Panel]:
         wide = len(run.rocs) > LEADERS
         if wide:
             plot.update_layout(height=WIDE_HEIGHT)
-        panels.append(Panel(title, "ROC of each attacker, both axes logarithmic, with the diagonal", plot, wide=wide))
+        words = "ROC of each attacker, both axes logarithmic, with the diagonal"
+        panels.append(Panel(title, words, plot, wide=wide, picture="roc"))
     return panels
 
 
@@ -158,14 +162,17 @@ def histograms(runs: Sequence[Run]) -> list[Panel]:
                 ("non-members", histogram.nonmembers, "dash", LOOKS["published"].colour),
             ):
                 x, y = _stairs(histogram, counts)
+                if group == "members":
+                    add_area(plot, x, y, colour, opacity=0.12)
                 plot.add_scatter(
-                    x=x, y=y, name=group, mode="lines", line={"color": colour, "dash": dash, "width": 2},
-                    fill="tozeroy" if dash == "solid" else None, fillcolor="rgba(29, 78, 216, 0.12)",
+                    x=x, y=y, name=group, mode="lines", line={"color": colour, "dash": dash, "width": 2}
                 )  # fmt: skip
             plot.update_yaxes(tickformat=".0%", rangemode="tozero")
             show_legend(plot)
+            heading = f"{title}: {name}".removeprefix(": ")
             words = f"scores of the {name} attacker for members and non-members"
-            panels.append(Panel(f"{title}: {name}".removeprefix(": "), words, plot, folded=place >= FEW))
+            seen = place < FEW
+            panels.append(Panel(heading, words, plot, folded=not seen, picture="histograms" if seen else ""))
     return panels
 
 
