@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
 import privattack
 from privattack.audits.base import Outcome
@@ -18,6 +18,7 @@ from privattack.data.images import DataSet
 from privattack.data.splits import split_training
 from privattack.defences.base import Defence
 from privattack.findings.findings import findings
+from privattack.make import make
 from privattack.metrics import Measurement, over_targets, proportion
 from privattack.models.store import ModelStore, fingerprint
 from privattack.models.trained_target import TrainedTarget, obtain_target
@@ -48,12 +49,12 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> dict[str, 
         keep_quiet()
     device = device_of(config.trainer.accelerator)
 
-    data: DataSet = instantiate(config.data)
+    data = make(config, "data", DataSet)
     split = split_training(len(data.train), train_size=config.target.train_size, seed=config.target.seed)
-    defence: Defence = instantiate(config.defence)
-    attack = instantiate(config.attack)
+    defence = make(config, "defence", Defence)
+    attack = make(config, "attack", object)
     seeds = [derive(config.seed, "repetition", number) for number in range(config.repetitions)]
-    build = partial(instantiate, config.target.network, classes=data.classes)
+    build = partial(make, config, "target.network", nn.Module, classes=data.classes)
     store = ModelStore(config.store)
     audit = choose_audit(attack, config, data, split, defence, store=store, device=device, seeds=seeds)
 

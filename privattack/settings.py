@@ -1,153 +1,172 @@
-"""What the values of settings must be, checked before anything is loaded, trained or written."""
+"""What the settings must be that no class of its own reads, checked before anything slow is imported.
+
+What lies under a `_target_` is checked by the class that it names.
+"""
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal, get_type_hints
 
-from privattack.errors import UserError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-Rule = tuple[Callable[[Any], bool], str]
-
-
-def _whole(low: int, *, most: int | None = None, optional: bool = False) -> Rule:
-    def fits(value: Any) -> bool:
-        if value is None:
-            return optional
-        return type(value) is int and low <= value and (most is None or value <= most)
-
-    upper = "up" if most is None else f"to {most}"
-    return fits, f"a whole number from {low} {upper}" + (", or null" if optional else "")
+from privattack.checks import STRICT, WHAT_MAKES, Count, Few, Length, PathText, PositiveShare, Seed, needs
+from privattack.errors import SettingError, UserError
 
 
-def _even() -> Rule:
-    def fits(value: Any) -> bool:
-        return type(value) is int and value >= 2 and value % 2 == 0
-
-    return fits, "an even whole number from 2 up, so that every image is learnt by half of the models"
-
-
-def _number(above: float, most: float = math.inf, *, optional: bool = False) -> Rule:
-    def fits(value: Any) -> bool:
-        if value is None:
-            return optional
-        return type(value) in (int, float) and above < value <= most and math.isfinite(value)
-
-    return fits, f"a finite number above {above:g}" + (f", up to {most:g}" if math.isfinite(most) else "") + (
-        ", or null" if optional else ""
-    )
+def _with_target(node: dict[str, Any]) -> dict[str, Any]:
+    if "_target_" not in node:
+        raise ValueError("has no _target_")
+    return node
 
 
-def _switch() -> Rule:
-    return lambda value: type(value) is bool, "true or false"
+MadeOf = Annotated[dict[str, Any], Field(description=WHAT_MAKES), AfterValidator(_with_target)]
+Budgets = Annotated[
+    list[Count], Field(min_length=1, description="a list of whole numbers from 1 up, such as [100,1000]")
+]
+Even = Annotated[
+    int,
+    Field(
+        ge=2,
+        le=10_000,
+        multiple_of=2,
+        description="an even whole number from 2 to 10000, so that every image is learnt by half of the models",
+    ),
+]
+Price = Annotated[float, Field(gt=0, description="a finite number above 0")]
+Rate = Annotated[float, Field(gt=0, description="a finite number above 0")]
+Decay = Annotated[float, Field(gt=0, le=1, description="a finite number above 0, up to 1")]
 
 
-def _budgets() -> Rule:
-    def fits(value: Any) -> bool:
-        if value is None:
-            return True
-        return isinstance(value, list) and value != [] and all(type(one) is int and one >= 1 for one in value)
+class Section(BaseModel):
+    """Settings that belong together."""
 
-    return fits, "a list of whole numbers from 1 up, such as [100,1000], or null"
+    model_config = ConfigDict(**STRICT, extra="forbid")
 
 
-def _path(*, optional: bool = False) -> Rule:
-    def fits(value: Any) -> bool:
-        return (optional and value is None) or (isinstance(value, str) and value != "")
+class Transfer(Section):
+    """How adversarial examples are made; see `audits.transfer`."""
 
-    return fits, "a path" + (", or null" if optional else "")
-
-
-def _class() -> Rule:
-    return (
-        lambda value: isinstance(value, Mapping) and "_target_" in value,
-        "a _target_, the name of a class, and its settings",
-    )
+    epsilon: PositiveShare | None
+    images: Count
 
 
-LARGEST_SEED = 2**63 - 1  # what every random generator takes
+class Training(Section):
+    """How a target, or a shadow model, is trained."""
 
-RULES: dict[str, Rule] = {
-    "seed": _whole(0, most=LARGEST_SEED),
-    "budgets": _budgets(),
-    "budget": _whole(1),
-    "repetitions": _whole(1),
-    "targets": _whole(1, optional=True),
-    "price": _number(0.0, optional=True),
-    "transfer.epsilon": _number(0.0, 1.0, optional=True),
-    "transfer.images": _whole(1),
-    "store": _path(),
-    "verbose": _switch(),
-    "data": _class(),
-    "data.root": _path(),
-    "data.download": _switch(),
-    "data.verify": _switch(),
-    "nonmembers.as_stored": _switch(),
-    "pool": _class(),
-    "pool.path": _path(),
-    "pool.invert": _switch(),
-    "pool.count": _whole(1),
-    "pool.seed": _whole(0, most=LARGEST_SEED),
-    "target.network": _class(),
-    "target.seed": _whole(0, most=LARGEST_SEED),
-    "target.epochs": _whole(1),
-    "target.lr": _number(0.0),
-    "target.gamma": _number(0.0, 1.0),
-    "target.batch_size": _whole(1),
-    "target.train_size": _whole(1, optional=True),
-    "target.checkpoint": _path(optional=True),
-    "shadow.count": _even(),
-    "shadow.processes": _whole(1, optional=True),
-    "shadow.other_recipe": _switch(),
-    "shadow.network": _class(),
-    "shadow.epochs": _whole(1),
-    "shadow.lr": _number(0.0),
-    "shadow.gamma": _number(0.0, 1.0),
-    "shadow.batch_size": _whole(1),
-    "attack": _class(),
-    "attack.online": _switch(),
-    "attack.augmentations": _whole(0),
-    "attack.public": _whole(1),
-    "attack.queries": _whole(1),
-    "attack.shadow_models": _whole(1),
-    "attack.shift": _whole(0),
-    "attack.gamma": _number(0.0),
-    "attack.candidates": _whole(4),
-    "attack.start": _whole(1),
-    "attack.shortlist": _whole(1),
-    "attack.round": _whole(1),
-    "attack.reservoir": _whole(1),
-    "attack.mu": _whole(1),
-    "attack.steps": _whole(1),
-    "attack.latent": _whole(1),
-    "attack.batch": _whole(1),
-    "attack.generator_steps": _whole(1),
-    "attack.student_steps": _whole(1),
-    "attack.directions": _whole(1),
-    "attack.doublings": _whole(0),
-    "attack.targets": _whole(1, optional=True),
-    "attack.quantile": _number(0.0, 1.0),
-    "defence": _class(),
-    "surrogate.network": _class(),
-    "surrogate.epochs": _whole(1),
-    "surrogate.lr": _number(0.0),
-    "surrogate.batch_size": _whole(1),
-    "trainer.progress": _switch(),
+    network: MadeOf
+    epochs: Length
+    lr: Rate
+    gamma: Decay
+    batch_size: Length
+
+
+class Target(Training):
+    """The target's training, or the user's own weights."""
+
+    seed: Seed
+    train_size: Count | None
+    checkpoint: PathText | None
+
+
+class Shadow(Training):
+    """Shadow models."""
+
+    count: Even
+    processes: Few | None
+    other_recipe: bool
+
+
+class Trainer(Section):
+    """Where to train."""
+
+    accelerator: Literal["cpu", "gpu", "auto"]
+    progress: bool
+
+
+class Settings(Section):
+    """All settings."""
+
+    seed: Seed
+    budget: Count | Budgets
+    budgets: Budgets | None = None
+    repetitions: Few
+    targets: Few | None
+    price: Price | None
+    transfer: Transfer
+    store: PathText
+    verbose: bool
+    data: MadeOf
+    default_budget: dict[str, Count]
+    shadow_members: Count
+    target: Target
+    shadow: Shadow
+    surrogate: MadeOf
+    nonmembers: MadeOf
+    pool: MadeOf
+    attack: MadeOf
+    defence: MadeOf
+    trainer: Trainer
+
+
+# What Hydra reads beside the settings of a class.
+RESERVED: dict[str, Any] = {
+    "_target_": Annotated[str, Field(min_length=1, description="the name of a class")],
+    "_partial_": bool,
+    "_recursive_": bool,
+    "_convert_": Literal["none", "partial", "object", "all"],
+    "_args_": list[Any],
 }
 
 
 def check(settings: Mapping[str, Any]) -> None:
-    """Check the composed settings, a nested mapping, against `RULES`.
+    """Check the composed settings, a nested mapping.
 
     Raises:
         UserError: names the first setting that cannot work, its value, and what would.
     """
-    for name, (fits, needs) in RULES.items():
-        value: Any = settings
-        for part in name.split("."):
-            if not isinstance(value, Mapping) or part not in value:
-                break
-            value = value[part]
-        else:
-            if not fits(value):
-                shown = "null" if value is None else value
-                raise UserError(f"{name}={shown}: needs {needs}.")
+    try:
+        Settings.model_validate(settings)
+    except ValidationError as error:
+        raise _refusal(settings, error.errors()[0]["loc"]) from None
+    for path, value in _inner(settings, ""):
+        annotation = RESERVED.get(path.rpartition(".")[2])
+        if annotation is not None:
+            try:
+                TypeAdapter(annotation, config=ConfigDict(strict=True)).validate_python(value)
+            except ValidationError:
+                raise SettingError({path: value}, f"needs {needs(annotation, value)}") from None
+        if isinstance(value, float) and not math.isfinite(value):
+            raise SettingError({path: value}, "needs a finite number")
+
+
+def _refusal(settings: Mapping[str, Any], place: Sequence[str | int]) -> UserError:
+    section: type[Section] = Settings
+    value: Any = settings
+    for depth, name in enumerate(place, start=1):
+        path = ".".join(map(str, place[:depth]))
+        annotation = get_type_hints(section, include_extras=True).get(str(name))
+        if annotation is None:
+            return UserError(f"{path}: there is no such setting; use those that there are: {_names(section)}.")
+        if name not in value:
+            return UserError(f"{path}: the setting is missing; leave it in, or give it a value.")
+        value = value[name]
+        if not isinstance(annotation, type) or not issubclass(annotation, Section):
+            break
+        section = annotation
+        if not isinstance(value, Mapping):
+            return SettingError({path: value}, f"needs settings of its own: {_names(section)}")
+    return SettingError({path: value}, f"needs {needs(annotation, value)}")
+
+
+def _names(section: type[Section]) -> str:
+    return ", ".join(section.model_fields)
+
+
+def _inner(settings: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield every setting below a place, and its full name."""
+    inner = settings.items() if isinstance(settings, Mapping) else enumerate(settings)
+    for name, value in inner:
+        full = f"{path}.{name}" if path else str(name)
+        yield full, value
+        if isinstance(value, Mapping | list):
+            yield from _inner(value, full)

@@ -5,8 +5,8 @@ from functools import partial
 from typing import Any, cast
 
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
 from privattack.attacks.chain import ExtractThenInfer
 from privattack.attacks.extraction.base import ExtractionAttack
@@ -25,6 +25,7 @@ from privattack.data.shadow_pool import make_shadow_pool
 from privattack.data.splits import TrainingSplit
 from privattack.defences.base import Defence
 from privattack.errors import UserError
+from privattack.make import make
 from privattack.models.shadow_bank import BankSettings, obtain_bank
 from privattack.models.store import ModelStore
 from privattack.models.trained_target import Recipe
@@ -83,7 +84,7 @@ def choose_audit(
         data,
         pool,
         lambda: obtain_bank(
-            partial(instantiate, shadow.network, classes=data.classes),
+            partial(make, config, "shadow.network", nn.Module, classes=data.classes),
             data,
             pool.images,
             settings,
@@ -101,7 +102,7 @@ def choose_audit(
 
 def _source(config: DictConfig, group: Group) -> ImageSource:
     """Return where the query pool, or the non-members, come from."""
-    source: ImageSource = instantiate(config[group])
+    source = make(config, group, ImageSource)
     if config.target.checkpoint is not None and isinstance(source, Holdout):
         raise UserError(
             f"{group}=holdout: nobody says which images target.checkpoint={config.target.checkpoint} was not trained "

@@ -5,17 +5,19 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 from PIL import Image
+from pydantic import Field
 from torch import Tensor
 
+from privattack.checks import PathText, Seed, checked
 from privattack.data.emnist_conversion import emnist_like
 from privattack.data.images import LabelledImages
-from privattack.data.sources import EMNIST_CLASSES, emnist_part, usps_part
+from privattack.data.sources import EMNIST_CLASSES, Split, emnist_part, usps_part
 from privattack.errors import UserError
 from privattack.randomness import generator
 
@@ -76,11 +78,12 @@ class Holdout(ImageSource):
         return held_out, True
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Usps(ImageSource):
     """USPS: digits of other writers, scanned otherwise; 7,291 images for the query pool, 2,007 non-members."""
 
-    root: str
+    root: PathText
     download: bool = True
     verify: bool = True
 
@@ -95,6 +98,7 @@ class Usps(ImageSource):
         return found, classes == 10
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Emnist(ImageSource):
     """EMNIST `digits` or `letters`. The 40,000 digits of its test part are the original study's non-members.
@@ -102,8 +106,8 @@ class Emnist(ImageSource):
     `as_stored` leaves every image transposed, as its file has it and as a reader who forgets does.
     """
 
-    root: str
-    split: str = "digits"
+    root: PathText
+    split: Split = "digits"
     download: bool = True
     verify: bool = True
     as_stored: bool = False
@@ -126,6 +130,7 @@ class Emnist(ImageSource):
         return found, classes == EMNIST_CLASSES[self.split]
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class EmnistLike(ImageSource):
     """The data set's own test part, put through EMNIST's conversion: same writers, other processing.
@@ -147,6 +152,7 @@ def _converted(pixels: bytes) -> UInt8[Tensor, "n 28 28"]:
     return emnist_like(torch.frombuffer(bytearray(pixels), dtype=torch.uint8).view(-1, 28, 28))
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Folder(ImageSource):
     """Any images below a folder, grey, brought to 28x28; those in different folders are different classes.
@@ -154,7 +160,7 @@ class Folder(ImageSource):
     White on black, as MNIST is; `invert` turns black on white around.
     """
 
-    path: str
+    path: PathText
     invert: bool = False
 
     def images(self, group: Group, *, held_out: LabelledImages, test: LabelledImages, classes: int) -> Found:
@@ -185,6 +191,7 @@ class Folder(ImageSource):
         return LabelledImages(255 - pixels if self.invert else pixels, labels), False
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Noise(ImageSource):
     """Images of uniform noise, of which nobody knows a class.
@@ -192,8 +199,8 @@ class Noise(ImageSource):
     `count` is how many; `seed` which.
     """
 
-    count: int = 10_000
-    seed: int = 0
+    count: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000
+    seed: Seed = 0
 
     def images(self, group: Group, *, held_out: LabelledImages, test: LabelledImages, classes: int) -> Found:
         """Return noise."""

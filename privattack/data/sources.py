@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int64, UInt8
@@ -17,6 +18,7 @@ from torch.nn.functional import interpolate
 from torchvision.datasets import EMNIST, MNIST, USPS
 from torchvision.datasets.mnist import read_image_file, read_label_file
 
+from privattack.checks import PathText, checked
 from privattack.data.files import FileVersion, SourceFile, obtain
 from privattack.data.images import DataSet, LabelledImages
 from privattack.errors import UserError
@@ -27,11 +29,13 @@ MNIST_MD5 = {
     "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
-EMNIST_CLASSES = {"digits": 10, "letters": 26}
+Split = Literal["digits", "letters"]
+EMNIST_CLASSES: dict[Split, int] = {"digits": 10, "letters": 26}
 WITHOUT_FILES = "data=digits needs no files"
 
 
-def mnist(*, root: str, download: bool = True, verify: bool = True) -> DataSet:
+@checked
+def mnist(*, root: PathText, download: bool = True, verify: bool = True) -> DataSet:
     """Return MNIST (LeCun, Cortes, Burges): 60,000 training and 10,000 test images of 10 digits.
 
     `root` is the folder that holds `MNIST/raw`. `verify=False` checks only the files' sizes, for files of
@@ -61,14 +65,17 @@ def mnist_part(
     return _idx_part(images, labels, classes=10, first_label=0, transpose=False)
 
 
-def emnist(*, split: str, root: str, download: bool = True, verify: bool = True, as_stored: bool = False) -> DataSet:
+@checked
+def emnist(
+    *, split: Split, root: PathText, download: bool = True, verify: bool = True, as_stored: bool = False
+) -> DataSet:
     """Return EMNIST (Cohen et al. 2017, arXiv:1702.05373), split `digits` or `letters`.
 
     `digits`: 240,000 training and 40,000 test images of 10 classes; `letters`: 124,800 and 20,800 of 26,
     numbered from 0. The files store every image transposed; it is set upright unless `as_stored`.
 
     Raises:
-        UserError: `split` is neither; a file is damaged, or missing and cannot be fetched.
+        UserError: a file is damaged, or missing and cannot be fetched.
     """
     train = emnist_part(split=split, train=True, root=root, download=download, verify=verify, as_stored=as_stored)
     test = emnist_part(split=split, train=False, root=root, download=download, verify=verify, as_stored=as_stored)
@@ -77,7 +84,7 @@ def emnist(*, split: str, root: str, download: bool = True, verify: bool = True,
 
 def emnist_part(
     *,
-    split: str,
+    split: Split,
     train: bool,
     root: str,
     download: bool = True,
@@ -89,8 +96,6 @@ def emnist_part(
 
     `instead` ends the sentence of an error: what works without these files.
     """
-    if split not in EMNIST_CLASSES:
-        raise UserError(f"split={split} is not a split of EMNIST known here: digits and letters are")
     prefix = f"emnist-{split}-{'train' if train else 'test'}"
     files = [
         SourceFile(f"EMNIST/raw/{prefix}-{kind}-ubyte", "EMNIST/raw/gzip.zip", (EMNIST.url,), EMNIST.md5)
@@ -101,7 +106,8 @@ def emnist_part(
     return _idx_part(images, labels, classes=EMNIST_CLASSES[split], first_label=first_label, transpose=not as_stored)
 
 
-def usps(*, root: str, download: bool = True, verify: bool = True) -> DataSet:
+@checked
+def usps(*, root: PathText, download: bool = True, verify: bool = True) -> DataSet:
     """Return USPS (Hull 1994): 7,291 training and 2,007 test images of 10 digits, 16x16 brought to 28x28.
 
     `root` is the folder that holds `usps.bz2` and `usps.t.bz2`.

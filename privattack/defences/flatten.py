@@ -1,17 +1,21 @@
 """Flattened confidence scores: noise in place of the softmax, as the original study defined it."""
 
 import hashlib
+from typing import Annotated
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor
 
+from privattack.checks import Share, checked
 from privattack.defences.base import Defence, Reveals
-from privattack.errors import UserError
+from privattack.errors import SettingError
 from privattack.randomness import derive
 
 
+@checked
 class Flatten(Defence):
     """Answers values drawn uniformly from [low, high], the winner raised just above the rest, renormalised.
 
@@ -20,7 +24,7 @@ class Flatten(Defence):
 
     Args:
         low, high: bounds of the noise, as shares of one.
-        margin: how far the winning value is raised above the largest of the rest.
+        margin: how far the winning value is raised above the largest of the rest; by less, rounding loses the label.
         fresh: whether the same image gets another answer each time it is asked about.
         key: the secret that the noise depends on.
     """
@@ -30,18 +34,14 @@ class Flatten(Defence):
     def __init__(
         self,
         *,
-        low: float = 0.09,
-        high: float = 0.10,
-        margin: float = 1e-4,
+        low: Share = 0.09,
+        high: Share = 0.10,
+        margin: Annotated[float, Field(ge=1e-6, le=1)] = 1e-4,
         fresh: bool = False,
-        key: int = 0,
+        key: Annotated[int, Field(ge=0, lt=2**64)] = 0,
     ) -> None:
-        if not 0 <= low <= high:
-            raise UserError(f"defence.low={low}, defence.high={high}: need numbers with 0 <= low <= high.")
-        if not margin >= 1e-6:
-            raise UserError(f"defence.margin={margin}: needs a number from 1e-6 up, or rounding loses the label.")
-        if not 0 <= key < 2**64:
-            raise UserError(f"defence.key={key}: needs a whole number from 0 to {2**64 - 1}.")
+        if low > high:
+            raise SettingError({"low": low, "high": high}, "need numbers with 0 <= low <= high")
         self.low = low
         self.high = high
         self.margin = margin

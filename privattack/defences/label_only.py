@@ -1,13 +1,21 @@
 """Label-only output, as the original study defined it."""
 
+from typing import Annotated
+
 import torch.nn.functional as F
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor
 
+from privattack.checks import checked
 from privattack.defences.base import Defence, Reveals
-from privattack.errors import UserError
+
+Tiny = Annotated[
+    float, Field(ge=1e-30, le=1, description="a number above 0, 1e-30 to 1, or an answer's logarithm is infinite")
+]
 
 
+@checked
 class LabelOnly(Defence):
     """Answers `log(onehot(argmax) + tiny)`: the winning class and nothing else.
 
@@ -17,9 +25,7 @@ class LabelOnly(Defence):
 
     reveals = Reveals.LABEL
 
-    def __init__(self, *, tiny: float = 1e-7) -> None:
-        if not tiny > 0:
-            raise UserError(f"defence.tiny={tiny}: needs a number above 0, or an answer's logarithm is infinite.")
+    def __init__(self, *, tiny: Tiny = 1e-7) -> None:
         self.tiny = tiny
 
     def respond(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import lightning
 import torch
@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from privattack.checks import Length, Positive, checked
 from privattack.data.images import normalise
 from privattack.data.modules import MiniBatches, QueryDataModule
 from privattack.errors import UserError
@@ -120,6 +121,7 @@ class SurrogateModule(lightning.LightningModule):
         self.history.append({"epoch": float(self.current_epoch), **row})
 
 
+@checked
 class SurrogateTrainer:
     """How surrogates are trained; the settings of the `surrogate` group.
 
@@ -134,10 +136,10 @@ class SurrogateTrainer:
         self,
         *,
         network: Callable[..., nn.Module],
-        epochs: int,
-        lr: float,
-        batch_size: int,
-        accelerator: str = "cpu",
+        epochs: Length,
+        lr: Positive,
+        batch_size: Length,
+        accelerator: Literal["cpu", "gpu", "auto"] = "cpu",
         progress: bool = False,
     ) -> None:
         self.network = network

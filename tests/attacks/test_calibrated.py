@@ -65,5 +65,5 @@ def test_an_image_that_every_model_saw_is_compared_with_all(form, random_world):
 
 
 def test_a_form_that_there_is_not_is_refused_with_those_there_are():
-    with pytest.raises(UserError, match=r"attack\.form=ratio: needs one of difference, rank\."):
+    with pytest.raises(UserError, match=r"^form=ratio: needs one of difference, rank\."):
         Calibrated(form="ratio")

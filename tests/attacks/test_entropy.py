@@ -84,5 +84,5 @@ def test_answers_that_are_all_but_certain_keep_different_scores(signal, random_w
 
 
 def test_a_signal_that_there_is_not_is_refused_with_those_there_are():
-    with pytest.raises(UserError, match=r"attack\.signal=loss: needs one of confidence, entropy, modified_entropy\."):
+    with pytest.raises(UserError, match=r"^signal=loss: needs one of confidence, entropy, modified_entropy\."):
         Entropy(signal="loss")

@@ -73,9 +73,9 @@ def test_it_needs_no_shadow_model(random_world):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"quantile": 0.0}, r"attack\.quantile=0\.0: needs a number above 0 and below 1\."),
-        ({"quantile": 1.0}, r"attack\.quantile=1\.0: needs a number above 0 and below 1\."),
-        ({"public": 49}, r"attack\.public=49: needs a whole number from 50 up\."),
+        ({"quantile": 0.0}, r"^quantile=0\.0: needs a number above 0 and below 1\."),
+        ({"quantile": 1.0}, r"^quantile=1\.0: needs a number above 0 and below 1\."),
+        ({"public": 49}, r"^public=49: needs a whole number from 50 up\."),
     ],
 )
 def test_settings_that_cannot_work_are_refused(setting, message):

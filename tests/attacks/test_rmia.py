@@ -96,10 +96,10 @@ def test_probabilities_that_vanish_leave_scores_that_are_numbers(random_world):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"gamma": 0.0}, r"attack\.gamma=0\.0: needs a number above 0\."),
-        ({"gamma": math.inf}, r"attack\.gamma=inf: needs a number above 0\."),
-        ({"a": 1.5}, r"attack\.a=1\.5: needs a number from 0 to 1\."),
-        ({"public": 0}, r"attack\.public=0: needs a whole number from 1 up\."),
+        ({"gamma": 0.0}, r"^gamma=0\.0: needs a number above 0\."),
+        ({"gamma": math.inf}, r"^gamma=inf: needs a number above 0\."),
+        ({"a": 1.5}, r"^a=1\.5: needs a number from 0 to 1\."),
+        ({"public": 0}, r"^public=0: needs a whole number from 1 up\."),
     ],
 )
 def test_settings_that_cannot_work_are_refused(setting, message):

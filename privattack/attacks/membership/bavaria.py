@@ -11,6 +11,7 @@ the variance of the Student's t; and offline the score is the log of the share o
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.special import gammaln, log_ndtr, stdtr
@@ -18,7 +19,7 @@ from scipy.special import gammaln, log_ndtr, stdtr
 from privattack.attacks.membership.lira import SMALLEST_DEVIATION, Moments, moments
 from privattack.attacks.membership.shadow import AnswerAttack, Answers, Auxiliary
 from privattack.attacks.membership.signals import TINY, Scores, margin
-from privattack.errors import UserError
+from privattack.checks import checked
 
 # A prior worth this many models is certain; more would change no figure.
 CERTAIN = 1e4
@@ -43,6 +44,7 @@ class Prediction:
     scale: Scores
 
 
+@checked
 class Bavaria(AnswerAttack):
     """Scores an image by the log of the ratio of the two predictions, or offline by the place of phi in one.
 
@@ -51,14 +53,9 @@ class Bavaria(AnswerAttack):
     Args:
         form: `t`, Student's t; or `n`, the normal distribution.
         online: whether models that were trained on an image are used.
-
-    Raises:
-        UserError: there is no such form.
     """
 
-    def __init__(self, *, form: str = "t", online: bool = True) -> None:
-        if form not in ("t", "n"):
-            raise UserError(f"attack.form={form}: needs one of t, n.")
+    def __init__(self, *, form: Literal["t", "n"] = "t", online: bool = True) -> None:
         self.form = form
         self.online = online
         self.name = "bavaria" if online else "bavaria_offline"

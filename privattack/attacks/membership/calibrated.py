@@ -4,13 +4,16 @@ Watson et al. 2022, "On the importance of difficulty calibration in membership i
 "Enhanced membership inference attacks against machine learning models" (attack R).
 """
 
+from typing import Literal
+
 from privattack.attacks.membership.shadow import AnswerAttack, Answers, Auxiliary
 from privattack.attacks.membership.signals import Scores, loss
-from privattack.errors import UserError
+from privattack.checks import checked
 
 NAMES = {"difference": "calibrated", "rank": "attack_r"}
 
 
+@checked
 class Calibrated(AnswerAttack):
     """Compares log p_y with that of the shadow models that were not trained on the image.
 
@@ -19,14 +22,9 @@ class Calibrated(AnswerAttack):
     Args:
         form: `difference`, log p_y less their mean (Watson et al.); or `rank`, the share of those models whose
             log p_y is lower, ties counted half (Ye et al.).
-
-    Raises:
-        UserError: there is no such form.
     """
 
-    def __init__(self, *, form: str = "difference") -> None:
-        if form not in NAMES:
-            raise UserError(f"attack.form={form}: needs one of {', '.join(NAMES)}.")
+    def __init__(self, *, form: Literal["difference", "rank"] = "difference") -> None:
         self.form = form
         self.name = NAMES[form]
 

@@ -1,17 +1,20 @@
 """Metrics with a threshold for each class (Song & Mittal 2021, "Systematic evaluation of privacy risks", III.B)."""
 
+from typing import Literal
+
 import numpy as np
 from jaxtyping import Float
 
 from privattack import metrics
 from privattack.attacks.membership.shadow import AnswerAttack, Answers, Auxiliary
 from privattack.attacks.membership.signals import TINY, Scores, entropy, loss, modified_entropy
-from privattack.errors import UserError
+from privattack.checks import checked
 
 # All are 0 where the model is certain, and below 0 otherwise.
 SIGNALS = {"confidence": loss, "entropy": entropy, "modified_entropy": modified_entropy}
 
 
+@checked
 class Entropy(AnswerAttack):
     """Scores an image by how far a signal lies above the threshold of the image's class, on a logarithmic scale.
 
@@ -23,14 +26,9 @@ class Entropy(AnswerAttack):
     Args:
         signal: `confidence`, p_y, as log p_y; `entropy`, the negative entropy; or `modified_entropy`, its form that
             knows y.
-
-    Raises:
-        UserError: there is no such signal.
     """
 
-    def __init__(self, *, signal: str = "modified_entropy") -> None:
-        if signal not in SIGNALS:
-            raise UserError(f"attack.signal={signal}: needs one of {', '.join(SIGNALS)}.")
+    def __init__(self, *, signal: Literal["confidence", "entropy", "modified_entropy"] = "modified_entropy") -> None:
         self.signal = signal
         self.name = signal
 

@@ -5,11 +5,13 @@ Choquette-Choo et al. 2021, "Label-only membership inference attacks", section 3
 
 import math
 from collections.abc import Iterator
+from typing import Annotated
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from pydantic import Field
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, pad
@@ -18,12 +20,13 @@ from privattack.attacks.knowledge import Knowledge
 from privattack.attacks.membership.base import Inference
 from privattack.attacks.membership.shadow import Ask, Auxiliary, ScoreAttack, ShadowModel
 from privattack.attacks.membership.signals import Scores
+from privattack.checks import Few, checked
 from privattack.data.images import LabelledImages
-from privattack.errors import UserError
 from privattack.metrics import fit_threshold
 from privattack.randomness import derive
 
 
+@checked
 class LabelOnlyAugmentation(ScoreAttack):
     """Learns from shadow models how the labels of an image's copies tell members from non-members.
 
@@ -34,20 +37,17 @@ class LabelOnlyAugmentation(ScoreAttack):
         shift: copies are moved by i pixels to the side and j down with |i| + |j| = `shift`, 0 to 27; 0 for no such.
         rotation: copies are turned by as many degrees to the left and to the right, 0 to 180; 0 for no such.
         shadow_models: how many of the shadow models teach it, the first ones: from 1 up.
-
-    Raises:
-        UserError: a setting is none of these.
     """
 
     name = "label_only_augmentation"
 
-    def __init__(self, *, shift: int = 1, rotation: float = 9.0, shadow_models: int = 4) -> None:
-        if shift not in range(28):
-            raise UserError(f"attack.shift={shift}: needs a whole number from 0 to 27.")
-        if not 0 <= rotation <= 180:
-            raise UserError(f"attack.rotation={rotation}: needs a number from 0 to 180.")
-        if not shadow_models >= 1:
-            raise UserError(f"attack.shadow_models={shadow_models}: needs a whole number from 1 up.")
+    def __init__(
+        self,
+        *,
+        shift: Annotated[int, Field(ge=0, le=27)] = 1,
+        rotation: Annotated[float, Field(ge=0, le=180)] = 9.0,
+        shadow_models: Few = 4,
+    ) -> None:
         self.shift = shift
         self.rotation = rotation
         self.shadow_models = shadow_models

@@ -6,16 +6,19 @@ algorithm 2, L2, untargeted).
 """
 
 import math
+from typing import Annotated
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64, Int64
+from pydantic import Field
 from torch import Tensor
 
 from privattack.attacks.membership.shadow import Ask, Auxiliary, ScoreAttack, ShadowModel
 from privattack.attacks.membership.signals import Scores
+from privattack.checks import Length, checked
 from privattack.data.images import digests
-from privattack.errors import UserError
+from privattack.errors import SettingError
 from privattack.randomness import generator
 
 PIXELS = 28 * 28
@@ -23,6 +26,7 @@ TINY = 1e-12  # below every norm but zero
 IMAGES_AT_ONCE = 50  # each with some hundred points around it in memory
 
 
+@checked
 class LabelOnlyBoundary(ScoreAttack):
     """Scores an image by its L2 distance to the nearest known point that the model calls something else.
 
@@ -34,22 +38,22 @@ class LabelOnlyBoundary(ScoreAttack):
             784^(-3/2) = 4.6e-5 takes 15 queries each time, for which a few hundred leave no room.
 
     Raises:
-        UserError: a setting is none of these, or `queries` are too few for one round.
+        UserError: `queries` are too few for one round.
     """
 
     name = "label_only_boundary"
     least_shadows = 2
 
-    def __init__(self, *, queries: int = 500, initial_gradient_queries: int = 25, theta: float = 0.01) -> None:
-        if not initial_gradient_queries >= 2:
-            raise UserError(
-                f"attack.initial_gradient_queries={initial_gradient_queries}: needs a whole number from 2 up."
-            )
-        if not 1e-6 <= theta <= 0.5:
-            raise UserError(f"attack.theta={theta}: needs a number from 1e-6 to 0.5.")
+    def __init__(
+        self,
+        *,
+        queries: Length = 500,
+        initial_gradient_queries: Annotated[int, Field(ge=2, le=1_000_000)] = 25,
+        theta: Annotated[float, Field(ge=1e-6, le=0.5)] = 0.01,
+    ) -> None:
         least = 2 + 2 * _halvings(theta) + initial_gradient_queries
         if not queries >= least:
-            raise UserError(f"attack.queries={queries}: one round of the search takes {least}; set it to that or more.")
+            raise SettingError({"queries": queries}, f"one round of the search takes {least}; set it to that or more")
         self.queries = queries
         self.initial_gradient_queries = initial_gradient_queries
         self.theta = theta

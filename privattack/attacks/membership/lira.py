@@ -4,18 +4,20 @@ Algorithm 1, its offline variant, and the practical choices of the paper and of 
 """
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64
+from pydantic import Field
 from scipy.special import log_ndtr
 from torch import Tensor
 from torch.nn.functional import pad
 
 from privattack.attacks.membership.shadow import AnswerAttack, Answers, Ask, Auxiliary, ShadowModel, plain_answers
 from privattack.attacks.membership.signals import Scores, margin
+from privattack.checks import checked
 from privattack.data.images import LabelledImages
-from privattack.errors import UserError
 
 # The paper takes an image's own variance from 64 shadow models on. Of the 64, a pair is left out where one is the
 # target, and another where one plays it in the rehearsal.
@@ -80,6 +82,7 @@ class Views(Answers):
     shifted: Float[np.ndarray, "views n"]
 
 
+@checked
 class Lira(AnswerAttack):
     """Scores an image by how much likelier phi, the logit of p_y, is for a model trained on it than for another.
 
@@ -98,22 +101,16 @@ class Lira(AnswerAttack):
         augmentations: how many copies of each candidate are asked about beside itself, 0 to 16: shifted by one
             pixel to the right, left, down and up, then by two, and so on, filled up with zeros. The copies'
             scores are added, as if they were independent. Each takes a query.
-
-    Raises:
-        UserError: a setting is none of these.
     """
 
     def __init__(
-        self, *, online: bool = True, variance: str = "auto", centre: str = "median", augmentations: int = 0
+        self,
+        *,
+        online: bool = True,
+        variance: Literal["auto", "per_image", "global"] = "auto",
+        centre: Literal["median", "mean"] = "median",
+        augmentations: Annotated[int, Field(ge=0, le=MOST_AUGMENTATIONS)] = 0,
     ) -> None:
-        if variance not in ("auto", "per_image", "global"):
-            raise UserError(f"attack.variance={variance}: needs one of auto, per_image, global.")
-        if centre not in CENTRES:
-            raise UserError(f"attack.centre={centre}: needs one of {', '.join(CENTRES)}.")
-        if not 0 <= augmentations <= MOST_AUGMENTATIONS:
-            raise UserError(
-                f"attack.augmentations={augmentations}: needs a whole number from 0 to {MOST_AUGMENTATIONS}."
-            )
         self.online = online
         self.variance = variance
         self.centre = centre

@@ -1,13 +1,17 @@
 """Quantile regression (Bertran et al. 2023, "Scalable membership inference attacks via quantile regression")."""
 
+from typing import Annotated
+
 import numpy as np
 from jaxtyping import Float
+from pydantic import Field
 from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
 from privattack.attacks.membership.shadow import AnswerAttack, Answers, Auxiliary
 from privattack.attacks.membership.signals import Scores, hinge
+from privattack.checks import MOST, checked
 from privattack.data.images import LabelledImages
 from privattack.errors import UserError
 
@@ -15,6 +19,7 @@ FEWEST = 50  # public images, as many as principal components
 ROWS = 2_000  # images whose pixels are held as numbers at once
 
 
+@checked
 class Qmia(AnswerAttack):
     """Scores an image by how far z_y - max over i != y of z_i lies above the quantile expected of a non-member like it.
 
@@ -28,17 +33,18 @@ class Qmia(AnswerAttack):
         public: how many public images it learns from, from 50 up; each takes a query.
 
     Raises:
-        UserError: a setting is none of these, or, when scoring, there are too few public images.
+        UserError: when scoring, there are too few public images.
     """
 
     name = "qmia"
     least_shadows = 2
 
-    def __init__(self, *, quantile: float = 0.9, public: int = 1_000) -> None:
-        if not 0 < quantile < 1:
-            raise UserError(f"attack.quantile={quantile}: needs a number above 0 and below 1.")
-        if not public >= FEWEST:
-            raise UserError(f"attack.public={public}: needs a whole number from {FEWEST} up.")
+    def __init__(
+        self,
+        *,
+        quantile: Annotated[float, Field(gt=0, lt=1)] = 0.9,
+        public: Annotated[int, Field(ge=FEWEST, le=MOST)] = 1_000,
+    ) -> None:
         self.quantile = quantile
         self.public = public
         self.least_public = FEWEST

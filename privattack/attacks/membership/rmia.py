@@ -7,9 +7,11 @@ from jaxtyping import Bool, Float
 
 from privattack.attacks.membership.shadow import AnswerAttack, Answers, Auxiliary
 from privattack.attacks.membership.signals import TINY, Scores, loss
+from privattack.checks import Count, Positive, Share, checked
 from privattack.errors import UserError
 
 
+@checked
 class Rmia(AnswerAttack):
     """Scores an image by the share of public images u with [p_y(x) / p(x)] / [p_y(u) / p(u)] > gamma.
 
@@ -26,16 +28,10 @@ class Rmia(AnswerAttack):
         public: how many public images the image is compared with, from 1 up; each takes a query.
 
     Raises:
-        UserError: a setting is none of these, or, when scoring, there is no public image.
+        UserError: when scoring, there is no public image.
     """
 
-    def __init__(self, *, online: bool = True, gamma: float = 2.0, a: float = 0.3, public: int = 1_000) -> None:
-        if not 0 < gamma < math.inf:
-            raise UserError(f"attack.gamma={gamma}: needs a number above 0.")
-        if not 0 <= a <= 1:
-            raise UserError(f"attack.a={a}: needs a number from 0 to 1.")
-        if not public >= 1:
-            raise UserError(f"attack.public={public}: needs a whole number from 1 up.")
+    def __init__(self, *, online: bool = True, gamma: Positive = 2.0, a: Share = 0.3, public: Count = 1_000) -> None:
         self.online = online
         self.gamma = gamma
         self.a = a

@@ -9,9 +9,10 @@ from threadpoolctl import threadpool_limits
 
 from privattack.attacks.membership.shadow import AnswerAttack, Answers, Auxiliary
 from privattack.attacks.membership.signals import Scores
-from privattack.errors import UserError
+from privattack.checks import Few, checked
 
 
+@checked
 class Shokri(AnswerAttack):
     """Learns for each class to tell the shadow models' members from their non-members by the C probabilities.
 
@@ -20,16 +21,11 @@ class Shokri(AnswerAttack):
 
     Args:
         shadow_models: how many of the shadow models teach it, the first ones: from 1 up.
-
-    Raises:
-        UserError: `shadow_models` is too small.
     """
 
     name = "shokri"
 
-    def __init__(self, *, shadow_models: int = 8) -> None:
-        if not shadow_models >= 1:
-            raise UserError(f"attack.shadow_models={shadow_models}: needs a whole number from 1 up.")
+    def __init__(self, *, shadow_models: Few = 8) -> None:
         self.shadow_models = shadow_models
 
     @threadpool_limits.wrap(limits=1)  # so small a task is far slower in several threads

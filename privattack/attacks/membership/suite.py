@@ -1,13 +1,16 @@
 """Many membership inference attacks on one transcript."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from privattack.attacks.membership.base import Inference
 from privattack.attacks.membership.shadow import AnswerAttack, Auxiliary, ShadowAttack, listener, plain_answers
-from privattack.errors import UserError
+from privattack.checks import checked
+from privattack.errors import SettingError
 from privattack.service import Service
 
 
+@checked
 class Suite(ShadowAttack):
     """Asks once about each image and lets every attack learn from the same answers.
 
@@ -18,14 +21,15 @@ class Suite(ShadowAttack):
         UserError: there is none, or one whose queries are its own.
     """
 
-    def __init__(self, *, attacks: Mapping[str, AnswerAttack]) -> None:
+    def __init__(self, *, attacks: Mapping[str, Any]) -> None:
         if not attacks:
-            raise UserError("attack.attacks={}: needs one attack or more, by name.")
+            raise SettingError({"attacks": attacks}, "needs one attack or more, by name")
         for name, attack in attacks.items():
             if not isinstance(attack, AnswerAttack) or attack.queries > 1:
-                raise UserError(
-                    f"attack.attacks.{name}={type(attack).__name__}: needs an attack that asks once about each image, "
-                    "since all share one transcript; run this one by itself."
+                raise SettingError(
+                    {f"attacks.{name}": attack},
+                    "needs an attack that asks once about each image, since all share one transcript; run this one by "
+                    "itself",
                 )
         self.attacks = dict(attacks)
         self.public = max(attack.public for attack in attacks.values())

@@ -1,0 +1,55 @@
+"""What a place in the settings names by its `_target_`, made, with errors that say where in the settings they lie."""
+
+import re
+from typing import Any, TypeVar
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from privattack.errors import SettingError, UserError
+
+Kind = TypeVar("Kind")
+
+
+def make(config: DictConfig, place: str, kind: type[Kind], **arguments: Any) -> Kind:
+    """Make what stands at a place of the settings.
+
+    Args:
+        place: such as `defence`.
+        kind: the class of what is to be made.
+        arguments: what the class takes beside its settings.
+
+    Raises:
+        UserError: the class cannot be imported, or does not take these settings; or it is of another kind.
+    """
+    node = OmegaConf.select(config, place)
+    try:
+        made = instantiate(node, _convert_="all", **arguments)
+    except InstantiationException as error:
+        raise _refusal(error, place) from error
+    if not isinstance(made, kind):
+        raise UserError(
+            f"{place}._target_={node._target_}: makes a {type(made).__name__}; name a class or a function that makes a "
+            f"{kind.__name__}."
+        )
+    return made
+
+
+def _refusal(error: InstantiationException, place: str) -> UserError:
+    """Say why Hydra could not make what a `_target_` names."""
+    text, cause = str(error), error.__cause__
+    if found := re.search(r"full_key: (\S+)", text):
+        place = found.group(1).replace("attack.surrogates", "surrogate")  # of which the attack holds a copy
+    if isinstance(cause, SettingError):
+        return cause.under(place)
+    if isinstance(cause, UserError):
+        return cause
+    # Where an import failed, the first line only says so.
+    why = [type(cause).__name__, *str(cause).splitlines()][: 3 if "Error locating" in text else 2][-1]
+    target = re.search(r"target '([^']*)'", text)
+    name = f"{place}._target_={target.group(1) if target else ''}"
+    if "Error in" in text:
+        return UserError(f"{name}: does not take the settings under {place} ({why}); use those that it takes.")
+    remedy = "name a class on the Python path, such as privattack.models.networks.LeNet"
+    return UserError(f"{name}: cannot be imported ({why}); {remedy}.")

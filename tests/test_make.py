@@ -1,0 +1,47 @@
+import pytest
+from omegaconf import OmegaConf
+
+from privattack.attacks.membership.shadow import ShadowAttack
+from privattack.defences.base import Defence
+from privattack.defences.flatten import Flatten
+from privattack.errors import UserError
+from privattack.make import make
+
+FLATTEN = "privattack.defences.flatten.Flatten"
+LIRA = "privattack.attacks.membership.lira.Lira"
+
+
+def test_a_class_gets_its_settings_as_plain_values():
+    made = make(OmegaConf.create({"defence": {"_target_": FLATTEN, "low": 0, "key": 3}}), "defence", Defence)
+    assert isinstance(made, Flatten)
+    assert (made.low, made.key) == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"_target_": FLATTEN, "margin": None}, r"defence\.margin=null: needs a number from 1e-06 to 1\."),
+        ({"_target_": FLATTEN, "low": 0.2}, r"defence\.low=0\.2, defence\.high=0\.1: need numbers with 0 <= low"),
+        ({"_target_": FLATTEN, "lo": 0.2}, rf"defence\._target_={FLATTEN}: does not take the settings .* 'lo'\); use"),
+        (
+            {"_target_": "privattack.nowhere.X"},
+            r"defence\._target_=privattack\.nowhere\.X: cannot be imported \(.*\); name",
+        ),
+        ({"_target_": "builtins.dict"}, r"defence\._target_=builtins\.dict: makes a dict; name .* makes a Defence\."),
+        ({"_target_": FLATTEN, "_partial_": True}, rf"defence\._target_={FLATTEN}: makes a .*; name .* Defence\."),
+    ],
+)
+def test_what_cannot_be_made_is_one_sentence_that_says_where_it_stands(settings, sentence):
+    with pytest.raises(UserError, match=f"^{sentence}"):
+        make(OmegaConf.create({"defence": settings}), "defence", Defence)
+
+
+def test_a_member_of_a_suite_is_named_by_its_full_name():
+    suite = {
+        "_target_": "privattack.attacks.membership.suite.Suite",
+        "attacks": {"lira": {"_target_": LIRA, "variance": "wide"}},
+    }
+    with pytest.raises(
+        UserError, match=r"^attack\.attacks\.lira\.variance=wide: needs one of auto, per_image, global\.$"
+    ):
+        make(OmegaConf.create({"attack": suite}), "attack", ShadowAttack)
