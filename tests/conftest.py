@@ -7,14 +7,14 @@ import torch
 from hypothesis import settings
 from torch import Tensor
 
-from privattack import command_line
+from privattack.command_line.resolvers import register_resolvers
 from privattack.data.images import LabelledImages
 
 # Deadlines are times, and a loaded machine is slow.
 settings.register_profile("privattack", deadline=None, max_examples=50)
 settings.load_profile("privattack")
 torch.set_num_threads(1)
-command_line.register_resolvers()
+register_resolvers()
 
 # What `keep_quiet` keeps from users; pytest sets the filters anew for each test.
 EXPECTED_WARNINGS = ("Checkpoint directory .* exists and is not empty", ".*LeafSpec.* is deprecated")

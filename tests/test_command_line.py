@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from privattack.command_line import run_name
+from privattack.command_line.resolvers import run_name
 from privattack.models.networks import MLP, LeNet
 
 RUN = Path(__file__).parents[1] / "run.py"

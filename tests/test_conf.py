@@ -1,9 +1,7 @@
 """Everything that `conf/` offers can be composed and made, and each thing made is what its group is about."""
 
-import copy
 import inspect
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import get_class, instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from PIL import Image
 
 from privattack import settings
@@ -25,25 +23,15 @@ from privattack.data.images import DataSet
 from privattack.data.sources import digits
 from privattack.defences.base import Defence
 from privattack.models.surrogate import SurrogateTrainer
+from tests.composing import CONF, attacks, composed, options
 
-CONF = Path(__file__).parents[1] / "conf"
 OPTIONS = [
-    (group.name, option.stem)
+    (group.name, option)
     for group in sorted(CONF.iterdir())
-    for option in sorted(group.glob("*.yaml"))
-    if group.name != "hydra"
+    if group.is_dir() and group.name != "hydra"
+    for option in options(group.name)
 ]
-
-
-def composed(*overrides: str) -> DictConfig:
-    """Return the settings as a copy: composing them takes long, and many tests ask for the same."""
-    return copy.deepcopy(_composed(*overrides))
-
-
-@cache
-def _composed(*overrides: str) -> DictConfig:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("config", overrides=list(overrides))
+SHADOW, EXTRACTION = attacks(ShadowAttack), attacks(ExtractionAttack)
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
@@ -141,18 +129,6 @@ def test_attacks(make, option):
     assert isinstance(
         make("attack", f"attack={option}"), ExtractionAttack | MembershipAttack | ShadowAttack | ExtractThenInfer
     )
-
-
-def is_shadow(option: str) -> bool:
-    """Say whether an attack uses shadow models, by the settings that it brings."""
-    names = ("mia", "mea_then_mia")
-    return option not in names and composed(f"attack={option}").nonmembers._target_.endswith("Holdout")
-
-
-SHADOW = [option for group, option in OPTIONS if group == "attack" and is_shadow(option)]
-EXTRACTION = [
-    option for group, option in OPTIONS if group == "attack" and option not in (*SHADOW, "mia", "mea_then_mia")
-]
 
 
 @pytest.mark.parametrize("option", SHADOW)

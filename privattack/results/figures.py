@@ -59,6 +59,17 @@ def best(result: Result, *knowledge: str, metric: str | None = None) -> Attacker
     return max(candidates, key=lambda one: _height(one, metric), default=None)
 
 
+def headline_figure(result: Result) -> float | None:
+    """Return the one figure that stands for a run: of the strongest attacker who queries, by the ranking metric.
+
+    Fidelity for an extraction; TPR at 1 % FPR, else AUC, for membership inference: the higher, the better the attack.
+    None where it could not be given.
+    """
+    attackers = having(result, *QUERYING) or result["attackers"]
+    metric = ranking_metric(attackers)
+    return figure(ranked(attackers, metric)[0], metric)["value"]
+
+
 def having(result: Result, *knowledge: str) -> list[Attacker]:
     """Return the attackers of some knowledge."""
     return [one for one in result["attackers"] if one["knowledge"] in knowledge]

@@ -1,4 +1,3 @@
-import dataclasses
 import math
 
 import numpy as np
@@ -7,7 +6,6 @@ from scipy.stats import norm, t
 
 from privattack.attacks.membership.bavaria import Bavaria, fit_prior, predict
 from privattack.attacks.membership.lira import moments
-from privattack.attacks.membership.shadow import Auxiliary
 from privattack.attacks.membership.signals import margin
 from privattack.errors import UserError
 
@@ -83,21 +81,6 @@ def test_many_models_give_each_image_the_variance_that_it_has():
     values = np.random.default_rng(0).normal(0.0, deviations, (20_000, 100))
     predicted = predict(moments(values, np.ones(values.shape, dtype=bool)))
     np.testing.assert_allclose(predicted.scale, deviations, rtol=0.03)
-
-
-@pytest.mark.parametrize("form", ["t", "n"])
-@pytest.mark.parametrize("online", [True, False])
-def test_scores_are_numbers_whatever_the_models_answer(form, online, random_world):
-    world = random_world()
-    attack = Bavaria(form=form, online=online)
-
-    def auxiliary(**changes):
-        shadows = [dataclasses.replace(shadow, _signals={}, **changes) for shadow in world.auxiliary.shadows]
-        return Auxiliary(world.auxiliary.candidates, world.auxiliary.public, shadows)
-
-    for kind in (True, False):
-        assert np.isfinite(attack.score(world.target, auxiliary(membership=np.full(40, kind)))).all()
-    assert np.isfinite(attack.score(world.target, auxiliary(answers=lambda: world.target))).all()
 
 
 def test_a_form_that_there_is_not_is_refused_with_those_there_are():

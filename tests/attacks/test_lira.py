@@ -91,17 +91,6 @@ def test_an_image_of_one_kind_takes_the_other_centre_at_the_mean_distance(kind, 
     assert score == pytest.approx(norm.logpdf(phi, high) - norm.logpdf(phi, low), abs=0.6)
 
 
-def test_models_that_all_give_one_answer_leave_scores_that_are_numbers(random_world):
-    world = random_world()
-    same = [
-        dataclasses.replace(shadow, answers=lambda: world.target, _signals={}) for shadow in world.auxiliary.shadows
-    ]
-    auxiliary = Auxiliary(world.auxiliary.candidates, world.auxiliary.public, same)
-    for variance in ("per_image", "global"):
-        for online in (True, False):
-            assert np.isfinite(Lira(online=online, variance=variance).score(world.target, auxiliary)).all()
-
-
 def test_shifts_go_right_left_down_up_by_one_pixel_then_by_two():
     images = torch.zeros(1, 1, 28, 28)
     images[0, 0, 5, 10] = 1.0

@@ -1,11 +1,7 @@
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
 
 from privattack.attacks.knowledge import Knowledge
 from privattack.attacks.membership.gap import Gap
@@ -15,20 +11,10 @@ from privattack.attacks.membership.mia import MembershipInference
 from privattack.attacks.membership.qmia import Qmia
 from privattack.attacks.membership.rmia import Rmia
 from privattack.attacks.membership.suite import Suite
-from privattack.defences.label_only import LabelOnly
 from privattack.errors import UserError
-from privattack.service import Service
+from tests.composing import composed, made
 
-CONF = Path(__file__).parents[2] / "conf"
-NAMES = [
-    "loss", "gap", "confidence", "entropy", "modified_entropy", "shokri", "attack_r", "calibrated", "lira",
-    "lira_offline", "rmia", "rmia_offline", "qmia", "bavaria",
-]  # fmt: skip
-
-
-def composed(*overrides):
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return instantiate(compose("config", overrides=list(overrides)).attack)
+NAMES = sorted(composed("attack=mia_suite").attack.attacks)
 
 
 @pytest.fixture(scope="module")
@@ -38,48 +24,31 @@ def world(random_world):
 
 @pytest.fixture(scope="module")
 def suite():
-    return composed("attack=mia_suite")
+    return made("attack", "attack=mia_suite")
 
 
 @pytest.fixture(scope="module")
-def suite_run(suite, world):
-    """Return what the suite of `conf/` finds, and the service that it asked."""
-    service = world.service()
-    return suite.run(service, world.auxiliary, seed=0), service
+def inferences(suite, world):
+    """Return what the suite of `conf/` finds."""
+    return suite.run(world.service(), world.auxiliary, seed=0)
 
 
-def test_the_members_have_the_names_of_their_options(suite_run):
-    inferences, _ = suite_run
+def test_the_members_have_the_names_of_their_options(inferences):
     assert sorted(inference.name for inference in inferences) == sorted(NAMES)
     assert {inference.knowledge for inference in inferences} == {Knowledge.ADAPTIVE}
 
 
-def test_every_image_is_asked_about_exactly_once(suite_run, world):
-    _, service = suite_run
-    assert (service.images, service.unique_images, service.refused, service.remaining) == (100, 100, 0, 0)
-    everything = world.auxiliary.candidates.join(world.auxiliary.public).pixels()
-    assert torch.equal(torch.cat(service.transcript.images), everything)
-
-
 @pytest.mark.parametrize("name", NAMES)
-def test_each_attack_says_in_the_suite_what_it_says_alone(name, suite, suite_run, world):
+def test_each_attack_says_in_the_suite_what_it_says_alone(name, suite, inferences, world):
     [alone] = suite.attacks[name].run(world.service(), world.auxiliary, seed=0)
-    [within] = [inference for inference in suite_run[0] if inference.name == name]
+    [within] = [inference for inference in inferences if inference.name == name]
     np.testing.assert_array_equal(within.scores, alone.scores)
     np.testing.assert_array_equal(within.decisions, alone.decisions)
     assert alone.name == name
 
 
-def test_scores_are_numbers_even_where_only_the_label_is_told(suite, world):
-    service = Service(world.service().query, LabelOnly(), budget=100)
-    for inference in suite.run(service, world.auxiliary, seed=0):
-        assert inference.scores.dtype == np.float64
-        assert inference.scores.shape == inference.decisions.shape == (40,)
-        assert np.isfinite(inference.scores).all()
-
-
 def test_a_setting_of_one_member_is_its_own():
-    suite = composed("attack=mia_suite", "attack.attacks.rmia.gamma=3.0", "attack.attacks.lira.variance=global")
+    suite = made("attack", "attack=mia_suite", "attack.attacks.rmia.gamma=3.0", "attack.attacks.lira.variance=global")
     assert (suite.attacks["rmia"].gamma, suite.attacks["rmia_offline"].gamma) == (3.0, 2.0)
     assert (suite.attacks["lira"].variance, suite.attacks["lira_offline"].variance) == ("global", "auto")
 

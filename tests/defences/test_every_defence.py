@@ -1,26 +1,17 @@
 """What users rely on in every defence that conf/ offers."""
 
-from pathlib import Path
-
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
 from privattack.defences.base import Defence, Reveals
+from tests.composing import made, options
 
-CONF = Path(__file__).parents[2] / "conf"
-OPTIONS = sorted(path.stem for path in (CONF / "defence").glob("*.yaml"))
+OPTIONS = options("defence")
 SEVERAL_LOGITS = st.sampled_from([0.0, 1.0, -1.0, 1e-6, 30.0, -200.0, float("-inf")])
-
-
-def make(option: str) -> Defence:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return instantiate(compose("config", overrides=[f"defence={option}"]).defence)
 
 
 @st.composite
@@ -39,7 +30,7 @@ def some_pixels(n: int, seed: int = 0) -> Tensor:
 
 @pytest.fixture(scope="module", params=OPTIONS)
 def defence(request):
-    return make(request.param)
+    return made("defence", f"defence={request.param}")
 
 
 def test_there_are_defences():

@@ -1,0 +1,106 @@
+"""The job that every launcher runs: one experiment in the folder that Hydra made."""
+
+import json
+import logging
+import os
+import shutil
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, cast
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from privattack import settings
+from privattack.atomic_write import write_whole
+from privattack.command_line.resolvers import register_resolvers
+from privattack.command_line.sentences import sentence
+from privattack.command_line.vocabulary import check_added
+from privattack.errors import UserError
+
+log = logging.getLogger(__name__)
+
+register_resolvers()  # here, for a launcher's other processes import the job and nothing else
+
+
+def job(config: DictConfig) -> float | None:
+    """Run one experiment; a sweep calls this once per job, with most launchers in a process of its own.
+
+    On an error that the user can mend, a single run leaves nothing and exits with status 1. A job of a sweep leaves a
+    `failure.json` with the reason: the sweep goes on, and its report has a row for it.
+
+    Returns:
+        The run's headline figure, for sweepers that look for the highest; None where there is none.
+    """
+    hydra = HydraConfig.get()
+    folder = Path(hydra.runtime.output_dir)
+    _share_cores()
+    try:
+        check_added(config, hydra.overrides.task)
+        settings.check(cast(dict[str, Any], OmegaConf.to_container(config, resolve=True)))
+        if (folder / "result.json").exists():
+            raise UserError(f"hydra.run.dir={folder}: holds a result already; choose another folder.")
+        # Here and not above: importing PyTorch takes seconds.
+        from privattack.experiment import run
+        from privattack.results.figures import headline_figure
+
+        choices = {group: option for group, option in hydra.runtime.choices.items() if option is not None}
+        return headline_figure(run(config, choices, folder))
+    # Lightning turns an interrupted training into SystemExit.
+    except (KeyboardInterrupt, SystemExit) as interrupt:
+        _remove_unfinished(folder)
+        raise KeyboardInterrupt from interrupt
+    except (UserError, HydraException, OmegaConfBaseException) as error:
+        why = sentence(error, hydra.overrides.task)
+        _remove_unfinished(folder)
+        if hydra.mode is not RunMode.MULTIRUN:
+            print(f"Error: {why}", file=sys.stderr)
+            sys.exit(1)
+        log.error("This job failed; the sweep goes on. %s", why)
+        _write_failure(why, config)
+    except Exception as error:
+        if hydra.mode is not RunMode.MULTIRUN:
+            raise
+        log.exception("This job failed; the sweep goes on.")
+        _write_failure(f"{type(error).__name__}: {error}", config)
+    return None
+
+
+def _share_cores() -> None:
+    """Leave other jobs their cores: joblib and Ray see to it themselves, submitit starts all jobs at once."""
+    if os.environ.get("SUBMITIT_EXECUTOR") == "local":
+        threads = HydraConfig.get().launcher.get("cpus_per_task") or 1
+        os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+
+
+def _write_failure(why: str, config: DictConfig) -> None:
+    hydra = HydraConfig.get()
+    folder = Path(hydra.runtime.output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = OmegaConf.to_container(config, resolve=False)
+    run = {name: hydra.runtime.choices[name] for name in ("attack", "defence", "data", "nonmembers")}
+    run |= {name: OmegaConf.select(config, name) for name in ("seed", "budget", "repetitions")}
+    content = json.dumps({"job": hydra.job.num, "run": {**run, "config": settings}, "why": why}, indent=2)
+    write_whole(folder / "failure.json", content.encode())
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Remove what this run wrote, and nothing else: the folder may be the user's own."""
+    if not (folder / "result.json").exists():
+        for handler in [*logging.getLogger().handlers]:
+            if isinstance(handler, logging.FileHandler):  # one that stays would write the log again
+                handler.close()
+                logging.getLogger().removeHandler(handler)
+        shutil.rmtree(folder / ".hydra", ignore_errors=True)
+        for pattern in ("run.log", "events.out.tfevents.*", "splits.npz", "training.csv", "roc.csv", "histograms.csv"):
+            for path in folder.glob(pattern):
+                path.unlink()
+        with suppress(OSError):  # it holds something of the user's
+            folder.rmdir()
+    if folder.parent.parent == Path("outputs").resolve():
+        with suppress(OSError):  # it holds another run
+            folder.parent.rmdir()

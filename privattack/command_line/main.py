@@ -1,0 +1,70 @@
+"""From the words of the command line to an exit status."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from privattack.command_line.job import job
+from privattack.command_line.sentences import sentence
+from privattack.command_line.sweep import Sweep, failures, remove_if_empty
+from privattack.command_line.vocabulary import CONF, no_option
+
+
+def main() -> None:
+    """Run what the command line says and exit: 0 well, 1 a job failed, 2 the command line is wrong, 130 interrupted."""
+    sys.argv[1:] = overrides_first(sys.argv[1:])
+    Sweep.folder = None
+    program: Callable[[], None] = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        program()
+    else:
+        _in_sentences(program)
+    failed: list[str] = failures(Sweep.folder) if Sweep.folder else []
+    for why in failed:
+        print(f"Error: {why}", file=sys.stderr)
+    sys.exit(1 if failed else 0)
+
+
+def overrides_first(words: Sequence[str]) -> list[str]:
+    """Return the same words with Hydra's flags last, for its parser wants all overrides side by side."""
+    overrides = get_args_parser().parse_intermixed_args(words).overrides
+    return [*overrides, *(word for word in words if word not in overrides)]
+
+
+def _in_sentences(program: Callable[[], None]) -> None:
+    # Otherwise Hydra prints and swallows what is to become one sentence here.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        program()
+    except KeyboardInterrupt:
+        print(
+            "\nInterrupted. The store is sound; the same command goes on from the last epoch, or shadow model.",
+            file=sys.stderr,
+        )
+        sys.exit(130)
+    except (HydraException, OmegaConfBaseException) as error:
+        _refuse(sentence(error, sys.argv[1:]))
+    except (TypeError, ValueError):
+        # Hydra's answer where the name of an option is no word, as in `attack=null`.
+        if not (why := next(filter(None, map(no_option, sys.argv[1:])), None)):
+            raise
+        _refuse(why)
+    except OSError as error:
+        print(
+            f"Error: outputs: the run's folder {error.filename} cannot be written ({error.strerror}); "
+            "set hydra.run.dir (or hydra.sweep.dir) to a folder where you may write.",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+
+
+def _refuse(why: str) -> None:
+    if Sweep.folder:
+        remove_if_empty(Sweep.folder)
+    print(f"Error: {why}", file=sys.stderr)
+    sys.exit(2)

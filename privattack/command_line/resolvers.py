@@ -1,0 +1,47 @@
+"""What the files in `conf` compute, among it the names of runs."""
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+# In every name anyway, or without influence on the result.
+UNNAMED = ("attack", "defence", "budget", "seed", "store", "data.root", "verbose", "trainer.progress")
+
+
+def run_name(choices: Mapping[str, Any], overrides: Sequence[str], budget: object, seed: object) -> str:
+    """Return what tells a run from others: `mea-label_only-b3000-s0`, then whatever else was set."""
+    name = f"{choices['attack']}-{choices['defence']}-b{budget}-s{seed}"
+    for override in overrides:
+        if override.lstrip("+~").split("=")[0] not in UNNAMED:
+            name += "-" + re.sub(r"[^\w.,=+-]+", "_", override)
+    if len(name) > 160:
+        name = f"{name[:150]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return name
+
+
+def if_emnist(root: str, text: str) -> str:
+    """Return `text` where EMNIST's digits lie under `root`, else nothing."""
+    return text if (Path(root) / "EMNIST/raw/emnist-digits-test-images-idx3-ubyte").exists() else ""
+
+
+def largest(budgets: Sequence[int] | None, default: int) -> int:
+    """Return the largest of `budgets`, the default where there are none."""
+    return max(budgets) if budgets else default
+
+
+def partial(made: DictConfig) -> DictConfig:
+    """Return settings of which Hydra makes a function that takes what they leave out."""
+    return OmegaConf.create({**made, "_partial_": True})
+
+
+def register_resolvers() -> None:
+    """Make known to OmegaConf what the files in `conf` compute."""
+    for resolver in (run_name, if_emnist, largest, partial):
+        OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
+    # Hydra hands the cache on to a sweep's jobs: all name the process that began the sweep, and so the same folder.
+    OmegaConf.register_new_resolver("process", os.getpid, replace=True, use_cache=True)

@@ -1,0 +1,35 @@
+"""What a sweep's own process knows of its jobs, whichever processes those run in."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+
+class Sweep(Callback):
+    """Keeps the folder of the sweep that this process runs; Hydra calls it before the first job."""
+
+    folder: ClassVar[Path | None] = None
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Name the folder, once for all jobs."""
+        Sweep.folder = Path(config.hydra.sweep.dir)
+
+
+def failures(folder: Path) -> list[str]:
+    """Return why jobs of a sweep failed, in the order of the jobs."""
+    found = [
+        json.loads(path.read_text())
+        for path in folder.rglob("failure.json")
+        if not (path.parent / "result.json").exists()
+    ]
+    return [failure["why"] for failure in sorted(found, key=lambda failure: failure.get("job", 0))]
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Remove the folder of a sweep that ended before its first job."""
+    if folder.is_dir() and [path.name for path in folder.iterdir()] == ["multirun.yaml"]:
+        shutil.rmtree(folder)

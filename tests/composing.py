@@ -1,0 +1,44 @@
+"""What `conf/` offers, composed as the command line composes it."""
+
+import copy
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.utils import get_class, instantiate
+from omegaconf import DictConfig
+
+CONF = Path(__file__).parents[1] / "conf"
+
+
+def options(group: str) -> list[str]:
+    """Return the names of a group's options."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def composed(*overrides: str) -> DictConfig:
+    """Return the settings as a copy: composing them takes long, and many tests ask for the same."""
+    return copy.deepcopy(_composed(*overrides))
+
+
+@cache
+def _composed(*overrides: str) -> DictConfig:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("config", overrides=list(overrides))
+
+
+def made(group: str, *overrides: str) -> Any:
+    """Return what these settings say that `group` is."""
+    return instantiate(composed(*overrides)[group])
+
+
+def attacks(kind: type) -> list[str]:
+    """Return the options of `attack` that are of a kind."""
+    return [option for option in options("attack") if issubclass(_class(option), kind)]
+
+
+def _class(option: str) -> type:
+    found = get_class(composed(f"attack={option}").attack._target_)
+    assert isinstance(found, type)
+    return found
