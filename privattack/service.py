@@ -1,11 +1,9 @@
 """The service: all that an attacker can touch."""
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
-import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from privattack.data.images import digests
@@ -14,27 +12,6 @@ from privattack.defences.base import Defence, Reveals
 
 class BudgetExceeded(Exception):
     """An attack asked for more images than its budget; nothing of the query was answered."""
-
-
-@dataclass
-class Transcript:
-    """Everything asked and answered, in order.
-
-    `images` and `responses` hold one tensor per query: `(n, 1, 28, 28)` and `(n, classes)`.
-    """
-
-    images: list[Float[Tensor, "_ 1 28 28"]] = field(default_factory=list)
-    responses: list[Float[Tensor, "_ classes"]] = field(default_factory=list)
-    seen: set[bytes] = field(default_factory=set)
-
-    def forget(self) -> None:
-        """Let go of images and responses, which fill the memory; which images were asked about stays known."""
-        self.images.clear()
-        self.responses.clear()
-
-    def contains(self, digests: Iterable[bytes]) -> Bool[np.ndarray, " n"]:
-        """Say of each image, by its digest, whether it was ever asked about."""
-        return np.array([digest in self.seen for digest in digests], dtype=bool)
 
 
 class Service:
@@ -55,11 +32,11 @@ class Service:
         self._answer = answer
         self.reveals: Reveals = defence.reveals
         self.budget = budget
-        self.transcript = Transcript()
         self.images = 0
         self.refused = 0
         self.rounds = 0
         self.seconds = 0.0
+        self._seen: set[bytes] = set()
 
     @property
     def remaining(self) -> int:
@@ -69,7 +46,7 @@ class Service:
     @property
     def unique_images(self) -> int:
         """How many different images were asked about."""
-        return len(self.transcript.seen)
+        return len(self._seen)
 
     def query(self, pixels: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "n classes"]:
         """Answer a batch of images, pixels in [0, 1], with log-probabilities after the defence.
@@ -88,7 +65,5 @@ class Service:
         started = time.perf_counter()
         response = self._answer(pixels)
         self.seconds += time.perf_counter() - started
-        self.transcript.images.append(pixels)
-        self.transcript.responses.append(response)
-        self.transcript.seen.update(digests(pixels))
+        self._seen.update(digests(pixels))
         return response

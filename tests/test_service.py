@@ -13,6 +13,7 @@ from torch import nn
 
 from privattack.attacks.extraction.mea import ModelExtraction
 from privattack.attacks.membership.mia import MembershipInference
+from privattack.data.images import digests
 from privattack.defences.base import Reveals
 from privattack.defences.flatten import Flatten
 from privattack.defences.label_only import LabelOnly
@@ -20,7 +21,7 @@ from privattack.defences.none import NoDefence
 from privattack.experiment import run
 from privattack.models.answering import Target
 from privattack.models.networks import ConvNet
-from privattack.service import BudgetExceeded, Service, digests
+from privattack.service import BudgetExceeded, Service
 
 # A class or a module of Python's belongs to everybody, so nobody keeps a network there.
 SHARED = type | types.ModuleType | str | bytes | int | float | None
@@ -63,7 +64,6 @@ def test_the_budget_is_never_passed_and_every_image_is_counted(sizes, budget, ma
             assert len(service.query(pixels)) == size
             answered += size
         assert (service.images, service.refused, service.remaining) == (answered, refused, budget - answered)
-    assert sum(len(images) for images in service.transcript.images) == answered
 
 
 def test_a_query_beyond_the_budget_never_reaches_the_target(make_images):
@@ -77,7 +77,7 @@ def test_a_query_beyond_the_budget_never_reaches_the_target(make_images):
     with pytest.raises(BudgetExceeded, match=r"budget=3: 0 images were asked, so 4 more are refused; .* at most 3"):
         service.query(make_images(4).pixels())
     assert asked == []
-    assert (service.images, service.unique_images, service.transcript.responses) == (0, 0, [])
+    assert (service.images, service.unique_images) == (0, 0)
     service.query(make_images(3).pixels())
     assert asked == [3]
 
@@ -88,22 +88,6 @@ def test_repeats_count_against_the_budget(make_images, planted_target):
     service.query(pixels)
     service.query(pixels[[0, 0, 1, 1]])
     assert (service.images, service.unique_images, service.remaining) == (8, 4, 4)
-
-
-def test_the_transcript_keeps_all_that_was_asked_and_answered_in_order(make_images, planted_target):
-    service = service_of(planted_target, budget=9)
-    queries = [make_images(n, seed=n).pixels() for n in (2, 3, 4)]
-    answers = [service.query(pixels) for pixels in queries]
-    assert torch.equal(torch.cat(service.transcript.images), torch.cat(queries))
-    assert torch.equal(torch.cat(service.transcript.responses), torch.cat(answers))
-    assert [len(images) for images in service.transcript.images] == [2, 3, 4]
-
-
-def test_the_transcript_knows_which_images_were_asked_about(make_images, planted_target):
-    pixels = make_images(10).pixels()
-    service = service_of(planted_target, budget=4)
-    service.query(pixels[2:6])
-    assert service.transcript.contains(digests(pixels)).tolist() == [False] * 2 + [True] * 4 + [False] * 4
 
 
 def test_digests_tell_images_apart_by_one_pixel_and_only_by_pixels(make_images):

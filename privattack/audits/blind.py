@@ -15,6 +15,7 @@ from privattack.attacks.membership.base import Candidates, Inference
 from privattack.data.images import LabelledImages
 from privattack.randomness import derive
 
+KEPT = 50  # what is remembered: the repetitions of a few jobs of a sweep
 _done: dict[bytes, Inference] = {}
 
 
@@ -29,6 +30,8 @@ def blind_inference(candidates: Candidates) -> Inference:
     for part in (candidates.known, candidates.unknown):
         key.update(part.images.numpy().tobytes())
     if key.digest() not in _done:
+        if len(_done) == KEPT:
+            del _done[next(iter(_done))]
         _done[key.digest()] = _infer(candidates)
     return _done[key.digest()]
 

@@ -123,7 +123,6 @@ class ShadowAudit(Audit):
                 started = time.perf_counter()
                 inferred = self.attack.run(services[-1], others, seed=one.seed)
                 seconds += time.perf_counter() - started
-                services[-1].transcript.forget()
                 membership = everyone[one.candidates.numpy()]
                 inferences.append([*inferred, cross_fitted(auxiliary.candidates, membership, seed=one.seed)])
                 memberships.append(membership)

@@ -49,19 +49,14 @@ def mnist(*, root: PathText, download: bool = True, verify: bool = True) -> Data
     return _data_set("mnist", 10, train, test)
 
 
-def mnist_part(
-    *, train: bool, root: str, download: bool = True, verify: bool = True, instead: str = WITHOUT_FILES
-) -> LabelledImages:
-    """Return one part of MNIST; only that part's two files are needed.
-
-    `instead` ends the sentence of an error: what works without these files.
-    """
+def mnist_part(*, train: bool, root: str, download: bool = True, verify: bool = True) -> LabelledImages:
+    """Return one part of MNIST; only that part's two files are needed."""
     files = []
     for (archive, archive_md5), (name, md5) in zip(MNIST.resources, MNIST_MD5.items(), strict=True):
         if name.startswith("train") == train:
             urls = tuple(f"{mirror}{archive}" for mirror in MNIST.mirrors)
             files.append(SourceFile(f"MNIST/raw/{name}", f"MNIST/raw/{archive}", urls, archive_md5, md5))
-    images, labels = obtain(files, root=root, download=download, verify=verify, instead=instead)
+    images, labels = obtain(files, root=root, download=download, verify=verify, instead=WITHOUT_FILES)
     return _idx_part(images, labels, classes=10, first_label=0, transpose=False)
 
 

@@ -1,6 +1,6 @@
 """Pure functions: arrays in, numbers with 95 % intervals out."""
 
-from privattack.metrics.extraction import accuracy, kl_divergence
+from privattack.metrics.extraction import kl_divergence
 from privattack.metrics.measurement import (
     Measurement,
     clopper_pearson,
@@ -23,7 +23,6 @@ from privattack.metrics.membership import (
 
 __all__ = [
     "Measurement",
-    "accuracy",
     "attack_accuracy",
     "auc",
     "balanced_accuracy",

@@ -1,22 +1,9 @@
 """How well a surrogate copies its target."""
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Float
 
-from privattack.metrics.measurement import Measurement, mean, proportion
-
-
-def accuracy(predicted: Integer[np.ndarray, " n"], labels: Integer[np.ndarray, " n"]) -> Measurement:
-    """Return the share of images on which two ways to name a class agree.
-
-    With the true labels it is accuracy; with the target's it is fidelity (Jagielski et al. 2020, section 3).
-
-    >>> accuracy(np.array([1, 2, 3, 4]), np.array([1, 2, 3, 5])).value
-    0.75
-    """
-    if predicted.shape != labels.shape:
-        raise ValueError(f"one label a prediction is needed, got {predicted.shape} and {labels.shape}")
-    return proportion(predicted == labels)
+from privattack.metrics.measurement import Measurement, mean
 
 
 def kl_divergence(

@@ -24,11 +24,6 @@ def gap(log_probabilities: Float[np.ndarray, "n classes"], labels: Int64[np.ndar
     return (log_probabilities.argmax(axis=1) == labels).astype(np.float64)
 
 
-def confidence(log_probabilities: Float[np.ndarray, "n classes"], labels: Int64[np.ndarray, " n"]) -> Scores:
-    """Return p_y (Song & Mittal 2021, section III.B.2)."""
-    return np.exp(loss(log_probabilities, labels))
-
-
 def entropy(log_probabilities: Float[np.ndarray, "n classes"], labels: Int64[np.ndarray, " n"]) -> Scores:
     """Return the sum of p log p, the negative entropy (Song & Mittal 2021, section III.B.3)."""
     # 0 log 0 is 0.
