@@ -2,6 +2,8 @@
 
 import platform
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,23 +13,61 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 import privattack
-from privattack.audits.base import Outcome
-from privattack.audits.choose import choose_audit, recipe_of
+from privattack.audits.base import Audit, Outcome
+from privattack.audits.choose import budgets_of, choose_audit, recipe_of
 from privattack.audits.judges import judge_defence
 from privattack.data.images import DataSet
-from privattack.data.splits import split_training
+from privattack.data.splits import TrainingSplit, split_training
 from privattack.defences.base import Defence
 from privattack.findings.findings import findings
 from privattack.make import make
 from privattack.metrics import Measurement, over_targets, proportion
 from privattack.models.store import ModelStore, fingerprint
-from privattack.models.trained_target import TrainedTarget, obtain_target
+from privattack.models.trained_target import Recipe, TrainedTarget, obtain_target
 from privattack.models.training import device_of, keep_quiet
 from privattack.randomness import derive
 from privattack.report.console import table
 from privattack.report.tensorboard import RunLogger, write_events
 from privattack.results.files import SCHEMA, write_arrays, write_result, write_table
-from privattack.service import Service
+from privattack.victims import LocalVictim
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run is made of. Nothing of it is trained yet, and nothing is written.
+
+    Attributes:
+        build: makes the target's network, untrained.
+        recipe: how the target is trained.
+        audit: the attack, with what it needs and how it is judged.
+    """
+
+    data: DataSet
+    split: TrainingSplit
+    build: Callable[[], nn.Module]
+    recipe: Recipe
+    defence: Defence
+    audit: Audit
+    store: ModelStore
+    device: torch.device
+
+
+def prepare(config: DictConfig) -> Parts:
+    """Make every part of a run, so that settings that cannot work are refused before anything is trained.
+
+    Raises:
+        UserError: a setting, or a file of the user's, cannot work.
+    """
+    device = device_of(config.trainer.accelerator)
+    data = make(config, "data", DataSet)
+    split = split_training(len(data.train), train_size=config.target.train_size, seed=config.target.seed)
+    build = partial(make, config, "target.network", nn.Module, classes=data.classes)
+    defence = make(config, "defence", Defence)
+    attack = make(config, "attack", object)
+    store = ModelStore(config.store)
+    seeds = [derive(config.seed, "repetition", number) for number in range(config.repetitions)]
+    audit = choose_audit(attack, config, data, split, defence, store=store, device=device, seeds=seeds)
+    return Parts(data, split, build, recipe_of(config.target), defence, audit, store, device)
 
 
 def run(config: DictConfig, choices: dict[str, str], folder: Path) -> dict[str, Any]:
@@ -47,43 +87,39 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> dict[str, 
     started = time.perf_counter()
     if not config.verbose:
         keep_quiet()
-    device = device_of(config.trainer.accelerator)
-
-    data = make(config, "data", DataSet)
-    split = split_training(len(data.train), train_size=config.target.train_size, seed=config.target.seed)
-    defence = make(config, "defence", Defence)
-    attack = make(config, "attack", object)
-    seeds = [derive(config.seed, "repetition", number) for number in range(config.repetitions)]
-    build = partial(make, config, "target.network", nn.Module, classes=data.classes)
-    store = ModelStore(config.store)
-    audit = choose_audit(attack, config, data, split, defence, store=store, device=device, seeds=seeds)
-
+    parts = prepare(config)
     logger = RunLogger(folder)
 
-    def target() -> TrainedTarget:
-        return obtain_target(
-            build,
-            data,
-            split.members,
-            recipe_of(config.target),
-            store=store,
-            device=device,
-            progress=config.trainer.progress,
-            logger=logger,
-        )
+    before = time.perf_counter()
+    bank = parts.audit.bank()
+    shadow_seconds = time.perf_counter() - before
+    if config.targets is None:
+        targets = [
+            obtain_target(
+                parts.build,
+                parts.data,
+                parts.split.members,
+                parts.recipe,
+                store=parts.store,
+                device=parts.device,
+                progress=config.trainer.progress,
+                logger=logger,
+            )
+        ]
+    else:
+        assert bank is not None
+        targets = [bank.in_the_targets_place(number, parts.data) for number in bank.stand_ins(config.targets)]
+    victims = [LocalVictim(target, parts.defence) for target in targets]
+    outcome = parts.audit.run(victims, bank)
 
-    def serve(target: TrainedTarget, budget: int | None = None) -> Service:
-        return Service(target.model, defence, budget=config.budget if budget is None else budget)
-
-    outcome = audit.run(target, serve)
-    result = _result(config, choices, data, defence, outcome)
+    result = _result(config, choices, parts, targets, outcome)
+    if bank is not None:
+        result["timings"]["shadow_seconds"] = shadow_seconds
     result["timings"]["total_seconds"] = time.perf_counter() - started
 
-    write_arrays(
-        folder / "splits.npz",
-        {"members": split.members.numpy(), "held_out": split.held_out.numpy(), **outcome.split},
-    )
-    write_table(folder / "training.csv", ("model", "epoch", "metric", "value"), _training(outcome))
+    split = {"members": parts.split.members.numpy(), "held_out": parts.split.held_out.numpy(), **outcome.split}
+    write_arrays(folder / "splits.npz", split)
+    write_table(folder / "training.csv", ("model", "epoch", "metric", "value"), _training(targets[0], outcome))
     for name in outcome.verdicts[0].curves:
         columns, rows = _curves(outcome, name)
         write_table(folder / f"{name}.csv", columns, rows)
@@ -96,13 +132,14 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> dict[str, 
 def _result(
     config: DictConfig,
     choices: dict[str, str],
-    data: DataSet,
-    defence: Defence,
+    parts: Parts,
+    targets: Sequence[TrainedTarget],
     outcome: Outcome,
 ) -> dict[str, Any]:
     membership = any("auc" in verdict.metrics for verdict in outcome.verdicts)
-    targets = outcome.targets
-    cost, microseconds = judge_defence(defence, data.test, [target.test_log_probabilities for target in targets])
+    data = parts.data
+    honest = parts.defence.session(derive(config.seed, "honest user"))
+    cost, microseconds = judge_defence(honest, data.test, [target.test_log_probabilities for target in targets])
     learnt = [proportion(target.member_hits.numpy()) for target in targets]
     tested = [
         proportion((target.test_log_probabilities.argmax(dim=1) == data.test.labels).numpy()) for target in targets
@@ -132,7 +169,7 @@ def _result(
             "nonmembers": choices["nonmembers"] if membership else None,
             "pool": None if membership else choices.get("pool"),
             "seed": config.seed,
-            "budget": config.budget,
+            "budget": budgets_of(config)[-1],
             "repetitions": config.repetitions,
             "targets": config.targets,
             "config": OmegaConf.to_container(config, resolve=True),
@@ -158,7 +195,6 @@ def _result(
         "findings": [],
         "timings": {
             "target_seconds": sum(target.seconds for target in targets),
-            **outcome.timings,
             "query_seconds": query_seconds,
             "attack_seconds": outcome.seconds - query_seconds,
             "defence_microseconds_per_image": microseconds,
@@ -182,10 +218,10 @@ def _combined(figures: list[Measurement]) -> dict[str, Any]:
     return (figures[0] if len(figures) == 1 else over_targets(figures)).to_json()
 
 
-def _training(outcome: Outcome) -> list[tuple[str, int, str, float]]:
+def _training(target: TrainedTarget, outcome: Outcome) -> list[tuple[str, int, str, float]]:
     return [
         (model, int(row["epoch"]), name, value)
-        for model, history in (("target", outcome.targets[0].history), ("surrogate", outcome.curves))
+        for model, history in (("target", target.history), ("surrogate", outcome.curves))
         for row in history
         for name, value in row.items()
         if name != "epoch"

@@ -40,7 +40,7 @@ def _refusal(error: InstantiationException, place: str) -> UserError:
     """Say why Hydra could not make what a `_target_` names."""
     text, cause = str(error), error.__cause__
     if found := re.search(r"full_key: (\S+)", text):
-        place = found.group(1).replace("attack.surrogates", "surrogate")  # of which the attack holds a copy
+        place = found.group(1)
     if isinstance(cause, SettingError):
         return cause.under(place)
     if isinstance(cause, UserError):

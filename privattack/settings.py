@@ -88,7 +88,6 @@ class Settings(Section):
 
     seed: Seed
     budget: Count | Budgets
-    budgets: Budgets | None = None
     repetitions: Few
     targets: Few | None
     price: Price | None

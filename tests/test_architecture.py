@@ -40,7 +40,9 @@ def test_candidates_tell_no_membership_of_the_images_that_are_judged():
 
 
 def test_an_extraction_attack_is_given_services_pool_and_seeds_only():
-    assert set(ExtractionAttack.run.__annotations__) == {"services", "pool", "budgets", "seeds", "return"}
+    assert set(ExtractionAttack.run.__annotations__) == {
+        "services", "pool", "surrogates", "budgets", "seeds", "return"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("path", ATTACKS, ids=lambda path: path.name)

@@ -328,14 +328,15 @@ def test_an_attack_that_needs_no_shadow_model_trains_none(tmp_path):
     assert len(list((tmp_path / "store").glob("*/recipe.json"))) == 1
 
 
-def test_a_curve_over_budgets_is_what_single_runs_find(tmp_path):
-    together = run_in(tmp_path / "a", "attack=mea", "budgets=[60,200,100]", "repetitions=2")
+@pytest.mark.parametrize("defence", [["defence=none"], ["defence=flatten", "defence.fresh=true"]], ids=str)
+def test_a_curve_over_budgets_is_what_single_runs_find(tmp_path, defence):
+    together = run_in(tmp_path / "a", "attack=mea", "budget=[60,200,100]", "repetitions=2", *defence)
     assert together["run"]["budget"] == 200
     for attacker in together["attackers"]:
         assert [point["budget"] for point in attacker["curve"]] == [60, 100, 200]
         assert attacker["curve"][-1]["metrics"] == attacker["metrics"]
     for number, budget in enumerate((60, 100)):
-        alone = run_in(tmp_path / f"b{budget}", "attack=mea", f"budget={budget}", "repetitions=2")
+        alone = run_in(tmp_path / f"b{budget}", "attack=mea", f"budget={budget}", "repetitions=2", *defence)
         for attacker, single in zip(together["attackers"], alone["attackers"], strict=True):
             assert attacker["curve"][number]["metrics"] == single["metrics"]
 
@@ -343,9 +344,9 @@ def test_a_curve_over_budgets_is_what_single_runs_find(tmp_path):
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
-        (["attack=mia", "budgets=[10,20]"], r"^budgets=\[10, 20\]: a curve over budgets is model extraction's"),
-        (["attack=mea", "budgets=[10,20]", "budget=15"], r"^budgets=\[10, 20\]: ends at 20 and budget=15"),
-        (["attack=mea", "budgets=[10,2000]"], r"^budget=2000: the query pool has 597 images"),
+        (["attack=mia", "budget=[10,20]"], r"^budget=\[10, 20\]: a curve over budgets is model extraction's"),
+        (["attack=mea_then_mia", "budget=[10,20]"], r"^budget=\[10, 20\]: a curve over budgets is model extraction's"),
+        (["attack=mea", "budget=[10,2000]"], r"^budget=2000: the query pool has 597 images"),
     ],
 )
 def test_budgets_that_cannot_work_are_refused(tmp_path, overrides, sentence):
@@ -378,7 +379,7 @@ def test_what_an_extraction_costs_and_whether_its_examples_transfer(tmp_path):
 
 
 def test_a_curve_begins_where_the_attack_has_enough_to_start(tmp_path, caplog):
-    result = run_in(tmp_path / "a", "attack=jbda", "budgets=[100,150,200]", "repetitions=1")
+    result = run_in(tmp_path / "a", "attack=jbda", "budget=[100,150,200]", "repetitions=1")
     assert [point["budget"] for point in result["attackers"][0]["curve"]] == [150, 200]
     assert "the attack needs 150 queries to start, so its curve begins at 150" in caplog.text
     with pytest.raises(UserError, match=r"^budget=149: the attack needs 150 queries to start"):

@@ -1,22 +1,25 @@
 """Model extraction, and membership inference on what was extracted."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from privattack.attacks.chain import ExtractThenInfer
 from privattack.attacks.membership.base import Candidates, Inference
-from privattack.audits.base import Audit, MakeService, Outcome
+from privattack.audits.base import Audit, Outcome
 from privattack.audits.blind import blind_inference
 from privattack.audits.judges import judge_extraction, judge_membership
 from privattack.data.images import DataSet, LabelledImages
 from privattack.data.query_pool import QueryPool
 from privattack.data.splits import split_candidates
 from privattack.defences.none import NoDefence
-from privattack.models.trained_target import TrainedTarget
+from privattack.models.shadow_bank import ShadowBank
+from privattack.models.surrogate import SurrogateTrainer
+from privattack.randomness import derive
 from privattack.service import Service
+from privattack.victims import LocalVictim
 
 
 class ChainAudit(Audit):
@@ -33,6 +36,7 @@ class ChainAudit(Audit):
         attack: ExtractThenInfer,
         data: DataSet,
         pool: QueryPool,
+        surrogates: SurrogateTrainer,
         members: LabelledImages,
         nonmembers: LabelledImages,
         *,
@@ -43,19 +47,22 @@ class ChainAudit(Audit):
         self.attack = attack
         self.data = data
         self.pool = pool
+        self.surrogates = surrogates
         self.members, self.nonmembers = _outside(members, pool), _outside(nonmembers, pool)
         self.budget = budget
         self.seeds = seeds
         sizes, asked = (len(self.members), len(self.nonmembers)), attack.candidates
         self.splits = [split_candidates(*sizes, budget=asked, seed=seed, setting="attack.candidates") for seed in seeds]
 
-    def run(self, obtain_target: Callable[[], TrainedTarget], serve: MakeService) -> Outcome:
+    def run(self, victims: Sequence[LocalVictim], bank: ShadowBank | None = None) -> Outcome:
         """Extract, infer and judge; see the base class."""
-        target = obtain_target()
-        target.model.remember(self.nonmembers)
-        services = [serve(target) for _ in self.seeds]
+        (victim,) = victims
+        victim.truth(self.nonmembers)
+        services = [victim.open(budget=self.budget, seed=seed) for seed in self.seeds]
         started = time.perf_counter()
-        extraction = self.attack.extraction.run(services, self.pool, budgets=[self.budget], seeds=self.seeds)
+        extraction = self.attack.extraction.run(
+            services, self.pool, self.surrogates, budgets=[self.budget], seeds=self.seeds
+        )
         inferences: list[list[Inference]] = []
         memberships: list[np.ndarray] = []
         written: dict[str, np.ndarray] = {}
@@ -64,9 +71,9 @@ class ChainAudit(Audit):
             candidates = Candidates(
                 images.take(split.known), split.membership(split.known).numpy(), images.take(split.unknown)
             )
-            copy = extraction.surrogates.model(0, number)
-            direct = serve(target, self.attack.candidates)
-            on_copy = Service(copy, NoDefence(), budget=self.attack.candidates)
+            surrogate = extraction.surrogates.model(0, number)
+            direct = victim.open(budget=self.attack.candidates, seed=derive(seed, "direct"))
+            on_copy = Service(surrogate, NoDefence(), budget=self.attack.candidates)
             inferences.append(
                 [
                     *self.attack.inference.run(direct, candidates, seed=seed),
@@ -78,10 +85,9 @@ class ChainAudit(Audit):
             for name in ("members", "nonmembers", "known", "unknown"):
                 written[f"candidates_{number}_{name}"] = getattr(split, name).numpy()
         seconds = time.perf_counter() - started
-        copied = judge_extraction(extraction, self.data.test, target.test_log_probabilities)[0].metrics
+        copied = judge_extraction(extraction, self.data.test, victim.truth(self.data.test))[0].metrics
         return Outcome(
             judge_membership(inferences, memberships),
-            [target],
             services,
             seconds,
             curves=extraction.surrogates.history,

@@ -28,6 +28,7 @@ from privattack.errors import UserError
 from privattack.make import make
 from privattack.models.shadow_bank import BankSettings, obtain_bank
 from privattack.models.store import ModelStore
+from privattack.models.surrogate import SurrogateTrainer
 from privattack.models.trained_target import Recipe
 
 
@@ -54,15 +55,20 @@ def choose_audit(
         source = _source(config, "pool")
         owned, has_labels = source.images("pool", held_out=held_out, test=data.test, classes=data.classes)
         queries = QueryPool(owned, data.classes, has_labels)
+        surrogates = make(config, "surrogate", SurrogateTrainer)
     if isinstance(attack, ExtractionAttack):
-        return ExtractionAudit(attack, data, queries, _transfer(config), budgets=_budgets(config), seeds=seeds)
+        return ExtractionAudit(
+            attack, data, queries, surrogates, _transfer(config), budgets=budgets_of(config), seeds=seeds
+        )
     if config.targets is not None and config.target.checkpoint is not None:
         raise UserError(
             f"targets={config.targets}: attacks shadow models in the target's place, so that "
             f"target.checkpoint={config.target.checkpoint} would not be looked at; leave one of them out."
         )
-    if config.budgets is not None:
-        raise UserError(f"budgets={list(config.budgets)}: a curve over budgets is model extraction's; use -m budget=.")
+    budgets = budgets_of(config)
+    if len(budgets) > 1:
+        raise UserError(f"budget={budgets}: a curve over budgets is model extraction's; use -m budget=.")
+    budget = budgets[0]
     if not isinstance(attack, MembershipAttack | ShadowAttack | ExtractThenInfer):
         raise UserError(
             f"attack={config.attack._target_}: needs a subclass of ExtractionAttack, MembershipAttack or ShadowAttack."
@@ -70,9 +76,9 @@ def choose_audit(
     choice = _source(config, "nonmembers")
     nonmembers, _ = choice.images("nonmembers", held_out=held_out, test=data.test, classes=data.classes)
     if isinstance(attack, ExtractThenInfer):
-        return ChainAudit(attack, data, queries, members, nonmembers, budget=config.budget, seeds=seeds)
+        return ChainAudit(attack, data, queries, surrogates, members, nonmembers, budget=budget, seeds=seeds)
     if isinstance(attack, MembershipAttack):
-        return MembershipAudit(attack, members, nonmembers, budget=config.budget, seeds=seeds)
+        return MembershipAudit(attack, members, nonmembers, budget=budget, seeds=seeds)
     shadow = config.shadow
     _check_recipe(config)
     seed = config.target.seed
@@ -95,7 +101,7 @@ def choose_audit(
         defence,
         shadows=shadow.count,
         targets=config.targets,
-        budget=config.budget,
+        budget=budget,
         seeds=seeds,
     )
 
@@ -118,16 +124,9 @@ def _transfer(config: DictConfig) -> Transfer | None:
     return Transfer(epsilon=config.transfer.epsilon, images=config.transfer.images)
 
 
-def _budgets(config: DictConfig) -> list[int]:
-    """Return at which budgets surrogates are judged: ascending, the last one the services' budget."""
-    if config.budgets is None:
-        return [config.budget]
-    budgets = sorted(set(config.budgets))
-    if budgets[-1] != config.budget:
-        raise UserError(
-            f"budgets={budgets}: ends at {budgets[-1]} and budget={config.budget}; leave budget out, it is the largest."
-        )
-    return budgets
+def budgets_of(config: DictConfig) -> list[int]:
+    """Return at which budgets an attack is judged: ascending, the last one the services' budget."""
+    return sorted(set(config.budget)) if OmegaConf.is_list(config.budget) else [config.budget]
 
 
 RECIPE = ("network", "lr", "gamma", "epochs", "batch_size")

@@ -2,17 +2,19 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 
 from privattack.attacks.extraction.base import ExtractionAttack
-from privattack.audits.base import Audit, MakeService, Outcome
+from privattack.audits.base import Audit, Outcome
 from privattack.audits.judges import judge_extraction
 from privattack.audits.transfer import Transfer
 from privattack.data.images import DataSet
 from privattack.data.query_pool import QueryPool
-from privattack.models.trained_target import TrainedTarget
+from privattack.models.shadow_bank import ShadowBank
+from privattack.models.surrogate import SurrogateTrainer
+from privattack.victims import LocalVictim
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +23,7 @@ class ExtractionAudit(Audit):
     """Queries come from the query pool; surrogates are judged by the data set's test part.
 
     Args:
+        surrogates: how surrogates are trained.
         transfer: how well adversarial examples transfer is judged, too; None leaves it out.
         budgets: ascending; surrogates are trained and judged at each, but for those too small for the attack to start.
         seeds: one per repetition.
@@ -34,6 +37,7 @@ class ExtractionAudit(Audit):
         attack: ExtractionAttack,
         data: DataSet,
         pool: QueryPool,
+        surrogates: SurrogateTrainer,
         transfer: Transfer | None = None,
         *,
         budgets: Sequence[int],
@@ -42,30 +46,31 @@ class ExtractionAudit(Audit):
         attack.check(pool, budget=budgets[-1])
         enough = [budget for budget in budgets if budget >= attack.least_budget]
         if len(enough) < len(budgets):
-            log.warning("budgets=%s: the attack needs %d queries to start, so its curve begins at %d.",
+            log.warning("budget=%s: the attack needs %d queries to start, so its curve begins at %d.",
                         list(budgets), attack.least_budget, enough[0])  # fmt: skip
         self.attack = attack
         self.data = data
         self.pool = pool
+        self.surrogates = surrogates
         self.transfer = transfer
         self.budgets = enough
         self.seeds = seeds
 
-    def run(self, obtain_target: Callable[[], TrainedTarget], serve: MakeService) -> Outcome:
+    def run(self, victims: Sequence[LocalVictim], bank: ShadowBank | None = None) -> Outcome:
         """Extract and judge; see the base class."""
-        target = obtain_target()
-        services = [serve(target) for _ in self.seeds]
+        (victim,) = victims
+        services = [victim.open(budget=self.budgets[-1], seed=seed) for seed in self.seeds]
         started = time.perf_counter()
-        extraction = self.attack.run(services, self.pool, budgets=self.budgets, seeds=self.seeds)
+        extraction = self.attack.run(services, self.pool, self.surrogates, budgets=self.budgets, seeds=self.seeds)
         seconds = time.perf_counter() - started
-        verdicts = judge_extraction(extraction, self.data.test, target.test_log_probabilities)
+        truth = victim.truth(self.data.test)
+        verdicts = judge_extraction(extraction, self.data.test, truth)
         if self.transfer is not None:
-            known = (target.model, self.data.test, target.test_log_probabilities)
+            known = (victim.target.model, self.data.test, truth)
             for verdict, fooled in zip(verdicts, self.transfer.judge(extraction.surrogates, *known), strict=True):
                 verdict.metrics.update(fooled)
         return Outcome(
             verdicts,
-            [target],
             services,
             seconds,
             curves=extraction.surrogates.history,

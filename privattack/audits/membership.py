@@ -1,17 +1,18 @@
 """Membership inference by an attacker who knows half of the answers."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from privattack.attacks.membership.base import Candidates, MembershipAttack
-from privattack.audits.base import Audit, MakeService, Outcome
+from privattack.audits.base import Audit, Outcome
 from privattack.audits.blind import blind_inference
 from privattack.audits.judges import judge_membership
 from privattack.data.images import LabelledImages
 from privattack.data.splits import split_candidates
-from privattack.models.trained_target import TrainedTarget
+from privattack.models.shadow_bank import ShadowBank
+from privattack.victims import LocalVictim
 
 
 class MembershipAudit(Audit):
@@ -33,13 +34,14 @@ class MembershipAudit(Audit):
         self.attack = attack
         self.members = members
         self.nonmembers = nonmembers
+        self.budget = budget
         self.seeds = seeds
         self.splits = [split_candidates(len(members), len(nonmembers), budget=budget, seed=seed) for seed in seeds]
 
-    def run(self, obtain_target: Callable[[], TrainedTarget], serve: MakeService) -> Outcome:
+    def run(self, victims: Sequence[LocalVictim], bank: ShadowBank | None = None) -> Outcome:
         """Infer and judge; see the base class."""
-        target = obtain_target()
-        target.model.remember(self.nonmembers)
+        (victim,) = victims
+        victim.truth(self.nonmembers)
         inferences, memberships, services, seconds = [], [], [], 0.0
         written: dict[str, np.ndarray] = {}
         for number, (split, seed) in enumerate(zip(self.splits, self.seeds, strict=True)):
@@ -47,7 +49,7 @@ class MembershipAudit(Audit):
             candidates = Candidates(
                 images.take(split.known), split.membership(split.known).numpy(), images.take(split.unknown)
             )
-            services.append(serve(target))
+            services.append(victim.open(budget=self.budget, seed=seed))
             started = time.perf_counter()
             inferred = self.attack.run(services[-1], candidates, seed=seed)
             seconds += time.perf_counter() - started
@@ -55,4 +57,4 @@ class MembershipAudit(Audit):
             memberships.append(split.membership(split.unknown).numpy())
             for name in ("members", "nonmembers", "known", "unknown"):
                 written[f"candidates_{number}_{name}"] = getattr(split, name).numpy()
-        return Outcome(judge_membership(inferences, memberships), [target], services, seconds, split=written)
+        return Outcome(judge_membership(inferences, memberships), services, seconds, split=written)

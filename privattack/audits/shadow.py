@@ -13,18 +13,17 @@ from torch import Tensor
 from privattack import metrics
 from privattack.attacks.membership.base import Inference
 from privattack.attacks.membership.shadow import Answers, Auxiliary, ShadowAttack, ShadowModel, told
-from privattack.audits.base import Audit, MakeService, Outcome
+from privattack.audits.base import Audit, Outcome
 from privattack.audits.blind import cross_fitted
 from privattack.audits.judges import judge_membership, judge_overlap
 from privattack.data.images import DataSet
 from privattack.data.shadow_pool import ShadowPool
 from privattack.defences.base import Defence
 from privattack.errors import UserError
-from privattack.models.remembered import RememberedTarget
 from privattack.models.shadow_bank import ShadowBank
-from privattack.models.trained_target import TrainedTarget
-from privattack.randomness import generator
+from privattack.randomness import derive, generator
 from privattack.service import Service
+from privattack.victims import LocalVictim
 
 # Below it, chance alone may leave no member or no non-member among them.
 FEWEST_CANDIDATES = 40
@@ -92,34 +91,36 @@ class ShadowAudit(Audit):
         self.obtain_bank = obtain_bank
         self.defence = defence
         self.targets = targets
+        self.budget = budget
         self.rounds = _rounds(attack, data, pool, budget, seeds)
 
-    def run(self, obtain_target: Callable[[], TrainedTarget], serve: MakeService) -> Outcome:
+    def bank(self) -> ShadowBank | None:
+        """Return the bank, which models in the target's place come from, too; see the base class."""
+        return self.obtain_bank() if self.targets is not None or self.attack.least_shadows else None
+
+    def run(self, victims: Sequence[LocalVictim], bank: ShadowBank | None = None) -> Outcome:
         """Infer and judge; see the base class."""
-        started = time.perf_counter()
-        bank = self.obtain_bank() if self.targets is not None or self.attack.least_shadows else None
-        preparation = time.perf_counter() - started
         if self.targets is None:
-            target = obtain_target()
-            target.model.remember(self.pool.images)
-            victims: list[tuple[TrainedTarget, np.ndarray, int | None]]
-            victims = [(target, self.pool.membership.numpy(), None)]
+            victims[0].truth(self.pool.images)
+            attacked: list[tuple[LocalVictim, np.ndarray, int | None]]
+            attacked = [(victims[0], self.pool.membership.numpy(), None)]
         else:
             assert bank is not None
-            victims = [
-                (_in_the_targets_place(bank, number, self.data), bank.membership[number].numpy(), number)
-                for number in range(0, 2 * self.targets, 2)
+            numbers = bank.stand_ins(self.targets)
+            attacked = [
+                (victim, bank.membership[number].numpy(), number)
+                for victim, number in zip(victims, numbers, strict=True)
             ]
         inferences: list[list[Inference]] = []
         memberships: list[Bool[np.ndarray, " n"]] = []
         services: list[Service] = []
         seconds, written = 0.0, {"pool": self.pool.origin.numpy()}
-        written["pool_membership"] = np.stack([everyone for _, everyone, _ in victims])
+        written["pool_membership"] = np.stack([everyone for _, everyone, _ in attacked])
         for count, one in enumerate(self.rounds):
             auxiliary = self._audit(bank, one)
-            for target, everyone, number in victims:
+            for victim, everyone, number in attacked:
                 others = auxiliary if number is None else auxiliary.without(number)
-                services.append(serve(target))
+                services.append(victim.open(budget=self.budget, seed=one.seed))
                 started = time.perf_counter()
                 inferred = self.attack.run(services[-1], others, seed=one.seed)
                 seconds += time.perf_counter() - started
@@ -131,11 +132,9 @@ class ShadowAudit(Audit):
         average = metrics.over_repetitions if self.targets is None else metrics.over_targets
         return Outcome(
             judge_membership(inferences, memberships, average=average),
-            [target for target, _, _ in victims],
             services,
             seconds,
             split=written,
-            timings={"shadow_seconds": preparation},
             extra={
                 "shadow": None if bank is None else _describe(bank, self.data),
                 "audit": {
@@ -151,7 +150,7 @@ class ShadowAudit(Audit):
         auxiliary = Auxiliary(self.pool.images.take(one.candidates), self.data.test.take(one.public), [])
         if bank is None:
             return auxiliary
-        # The attacker knows the defence, not its secrets.
+        # The attackers know the defence, not its secrets.
         defence = self.defence.imitation()
         return replace(
             auxiliary, shadows=[_shadow_model(bank, number, defence, auxiliary, one) for number in range(len(bank))]
@@ -159,17 +158,22 @@ class ShadowAudit(Audit):
 
 
 def _shadow_model(bank: ShadowBank, number: int, defence: Defence, auxiliary: Auxiliary, one: Round) -> ShadowModel:
-    def defended(log_probabilities: Tensor, images: Tensor) -> Float[Tensor, "n classes"]:
-        return told(defence(log_probabilities, images), defence.reveals)
+    def defended(session: Defence, log_probabilities: Tensor, images: Tensor) -> Float[Tensor, "n classes"]:
+        return told(session(log_probabilities, images), session.reveals)
+
+    seed = derive(one.seed, "shadow.session", number)
 
     def answers() -> Answers:
+        session = defence.session(seed)  # anew, so that the same answers come again
         return Answers(
-            defended(bank.on_pool(number)[one.candidates], auxiliary.pixels("candidates")).double().numpy(),
-            defended(bank.on_test(number)[one.public], auxiliary.pixels("public")).double().numpy(),
+            defended(session, bank.on_pool(number)[one.candidates], auxiliary.pixels("candidates")).double().numpy(),
+            defended(session, bank.on_test(number)[one.public], auxiliary.pixels("public")).double().numpy(),
         )
 
+    asked = defence.session(seed)
+
     def ask(images: Tensor) -> Float[Tensor, "n classes"]:
-        return defended(bank.model(number)(images), images)
+        return defended(asked, bank.model(number)(images), images)
 
     return ShadowModel(bank.membership[number, one.candidates].numpy(), answers, ask)
 
@@ -199,21 +203,6 @@ def _rounds(attack: ShadowAttack, data: DataSet, pool: ShadowPool, budget: int, 
         chosen = torch.randperm(len(free), generator=generator(seed, "public"))[:public]
         rounds.append(Round(candidates.sort().values, free[chosen], seed))
     return rounds
-
-
-def _in_the_targets_place(bank: ShadowBank, number: int, data: DataSet) -> TrainedTarget:
-    model = RememberedTarget(bank.model(number))
-    on_pool = model.remember(bank.pool, bank.on_pool(number))
-    hits = on_pool.argmax(dim=1) == bank.pool.labels
-    return TrainedTarget(
-        model=model,
-        fingerprint=bank.fingerprints[number],
-        trained=False,
-        history=[],
-        member_hits=hits[bank.membership[number]],
-        test_log_probabilities=model.remember(data.test, bank.on_test(number)),
-        seconds=0.0,
-    )
 
 
 def _describe(bank: ShadowBank, data: DataSet) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, cast
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from privattack import settings
@@ -84,6 +84,8 @@ def _write_failure(why: str, config: DictConfig) -> None:
     settings = OmegaConf.to_container(config, resolve=False)
     run = {name: hydra.runtime.choices[name] for name in ("attack", "defence", "data", "nonmembers")}
     run |= {name: OmegaConf.select(config, name) for name in ("seed", "budget", "repetitions")}
+    if isinstance(run["budget"], ListConfig):
+        run["budget"] = list(run["budget"])
     content = json.dumps({"job": hydra.job.num, "run": {**run, "config": settings}, "why": why}, indent=2)
     write_whole(folder / "failure.json", content.encode())
 

@@ -17,7 +17,7 @@ from privattack.command_line.vocabulary import CONF, no_option
 
 def main() -> None:
     """Run what the command line says and exit: 0 well, 1 a job failed, 2 the command line is wrong, 130 interrupted."""
-    sys.argv[1:] = overrides_first(sys.argv[1:])
+    sys.argv[1:] = overrides_first([*map(spelled_as_now, sys.argv[1:])])
     Sweep.folder = None
     program: Callable[[], None] = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
@@ -28,6 +28,15 @@ def main() -> None:
     for why in failed:
         print(f"Error: {why}", file=sys.stderr)
     sys.exit(1 if failed else 0)
+
+
+def spelled_as_now(word: str) -> str:
+    """Return an argument by the names that settings have now, and say so."""
+    if not word.startswith("budgets="):
+        return word
+    now = word.replace("budgets", "budget", 1)
+    print(f"{word}: the setting is called budget now; it is taken as {now}.", file=sys.stderr)
+    return now
 
 
 def overrides_first(words: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 # In every name anyway, or without influence on the result.
 UNNAMED = ("attack", "defence", "budget", "seed", "store", "data.root", "verbose", "trainer.progress")
@@ -15,7 +15,8 @@ UNNAMED = ("attack", "defence", "budget", "seed", "store", "data.root", "verbose
 
 def run_name(choices: Mapping[str, Any], overrides: Sequence[str], budget: object, seed: object) -> str:
     """Return what tells a run from others: `mea-label_only-b3000-s0`, then whatever else was set."""
-    name = f"{choices['attack']}-{choices['defence']}-b{budget}-s{seed}"
+    budgets = "-".join(map(str, budget)) if isinstance(budget, ListConfig) else budget
+    name = f"{choices['attack']}-{choices['defence']}-b{budgets}-s{seed}"
     for override in overrides:
         if override.lstrip("+~").split("=")[0] not in UNNAMED:
             name += "-" + re.sub(r"[^\w.,=+-]+", "_", override)
@@ -29,11 +30,6 @@ def if_emnist(root: str, text: str) -> str:
     return text if (Path(root) / "EMNIST/raw/emnist-digits-test-images-idx3-ubyte").exists() else ""
 
 
-def largest(budgets: Sequence[int] | None, default: int) -> int:
-    """Return the largest of `budgets`, the default where there are none."""
-    return max(budgets) if budgets else default
-
-
 def partial(made: DictConfig) -> DictConfig:
     """Return settings of which Hydra makes a function that takes what they leave out."""
     return OmegaConf.create({**made, "_partial_": True})
@@ -41,7 +37,7 @@ def partial(made: DictConfig) -> DictConfig:
 
 def register_resolvers() -> None:
     """Make known to OmegaConf what the files in `conf` compute."""
-    for resolver in (run_name, if_emnist, largest, partial):
+    for resolver in (run_name, if_emnist, partial):
         OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
     # Hydra hands the cache on to a sweep's jobs: all name the process that began the sweep, and so the same folder.
     OmegaConf.register_new_resolver("process", os.getpid, replace=True, use_cache=True)

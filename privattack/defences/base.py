@@ -44,6 +44,14 @@ class Defence(ABC):
     ) -> Float[Tensor, "n classes"]:
         """Return the response for a batch; see `__call__`."""
 
+    def session(self, seed: int) -> "Defence":
+        """Return the defence as one client meets it, with a state of its own; a defence without state is its own.
+
+        Args:
+            seed: decides what is random in the answers to this client.
+        """
+        return self
+
     def imitation(self) -> "Defence":
-        """Return the defence as an attacker who knows it runs it on models of his own: without its secrets."""
+        """Return the defence as an attacker who knows it runs it on models of their own: without its secrets."""
         return self

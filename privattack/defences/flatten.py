@@ -1,5 +1,6 @@
 """Flattened confidence scores: noise in place of the softmax, as the original study defined it."""
 
+import copy
 import hashlib
 from typing import Annotated
 
@@ -47,6 +48,7 @@ class Flatten(Defence):
         self.margin = margin
         self.fresh = fresh
         self.key = key
+        self._client = 0
         self._queries = 0
 
     def respond(
@@ -58,6 +60,12 @@ class Flatten(Defence):
         raised = values.scatter(1, winners, 0.0).amax(dim=1, keepdim=True) + self.margin
         values = values.scatter(1, winners, raised)
         return (values / values.sum(dim=1, keepdim=True)).log().to(log_probabilities)
+
+    def session(self, seed: int) -> "Flatten":
+        """Return the defence with fresh noise of the client's own; noise that follows from the image is everyone's."""
+        session = copy.copy(self)
+        session._client, session._queries = seed, 0
+        return session
 
     def imitation(self) -> "Flatten":
         """Return the defence with another key."""
@@ -71,7 +79,7 @@ class Flatten(Defence):
             secret = self.key.to_bytes(8, "big")
             if self.fresh:
                 self._queries += 1
-                secret += self._queries.to_bytes(8, "big")
+                secret += self._client.to_bytes(8, "big") + self._queries.to_bytes(8, "big")
             draws.append(hashlib.shake_128(secret + image.tobytes()).digest(4 * classes))
         integers = np.frombuffer(b"".join(draws), dtype=np.uint32).reshape(len(images), classes)
         return torch.from_numpy(integers / 2.0**32).to(torch.float32)

@@ -10,7 +10,7 @@ from privattack.results.figures import Measurement, Result, figure, given, is_ex
 from privattack.results.naming import attributes, below, count, flat, label, varying
 
 # What copies may differ in, and what has no part in an extraction.
-OWN = ("surrogate.network", "attack.surrogates.network", "transfer", "nonmembers", "shadow", "shadow_members")
+OWN = ("surrogate.network", "transfer", "nonmembers", "shadow", "shadow_members")
 ByBudget = dict[int, Measurement]
 
 

@@ -1,8 +1,10 @@
 """A target that looks up what it was asked before: most attacks ask about the same images again and again."""
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from privattack.data.images import LabelledImages, digests
 
@@ -17,7 +19,7 @@ class RememberedTarget:
         model: maps pixels in [0, 1], `(n, 1, 28, 28)`, to log-probabilities `(n, classes)`.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Callable[[Tensor], Tensor]) -> None:
         self.model = model
         self._rows: dict[bytes, int] = {}
         self._table: Float[Tensor, "known classes"] | None = None

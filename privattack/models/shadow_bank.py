@@ -15,10 +15,11 @@ from tqdm import tqdm
 from privattack.data.images import DataSet, LabelledImages
 from privattack.data.splits import balanced_halves
 from privattack.models.answering import Target
+from privattack.models.remembered import RememberedTarget
 from privattack.models.shadow_training import Task, Workshop, train_tasks
 from privattack.models.stacked_training import Schedule
 from privattack.models.store import ModelStore, StoredModel, fingerprint
-from privattack.models.trained_target import Recipe
+from privattack.models.trained_target import Recipe, TrainedTarget
 from privattack.randomness import derive
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,25 @@ class ShadowBank:
 
     def __len__(self) -> int:
         return len(self._stored)
+
+    def stand_ins(self, count: int) -> list[int]:
+        """Return the numbers of models that play the target: of each pair the first, as the second depends on it."""
+        return list(range(0, 2 * count, 2))
+
+    def in_the_targets_place(self, number: int, data: DataSet) -> TrainedTarget:
+        """Return a model as a target that answers the pool and the test part of `data` from memory."""
+        model = RememberedTarget(self.model(number))
+        on_pool = model.remember(self.pool, self.on_pool(number))
+        hits = on_pool.argmax(dim=1) == self.pool.labels
+        return TrainedTarget(
+            model=model,
+            fingerprint=self.fingerprints[number],
+            trained=False,
+            history=[],
+            member_hits=hits[self.membership[number]],
+            test_log_probabilities=model.remember(data.test, self.on_test(number)),
+            seconds=0.0,
+        )
 
     def on_pool(self, number: int) -> Float[Tensor, "n classes"]:
         """Return a model's log-probabilities for the pool, mapped into memory."""

@@ -38,9 +38,13 @@ class Recorder(SurrogateTrainer):
 
 def extract(pool, *, budgets, defence=None, epochs=2, seeds=SEEDS, **settings):
     surrogates = Recorder(network=tiny, epochs=epochs, lr=5e-3, batch_size=32)
-    attack = ActiveThief(surrogates=surrogates, attackers=["published"], **settings)
+    attack = ActiveThief(attackers=["published"], **settings)
     services = [Service(linear_target, defence or NoDefence(), budget=budgets[-1]) for _ in seeds]
-    return attack.run(services, QueryPool(pool, 10), budgets=budgets, seeds=seeds), services, surrogates.trained
+    return (
+        attack.run(services, QueryPool(pool, 10), surrogates, budgets=budgets, seeds=seeds),
+        services,
+        surrogates.trained,
+    )
 
 
 @STRATEGIES
@@ -143,6 +147,5 @@ def test_k_center_goes_to_the_farthest_point_and_takes_each_once():
     ],
 )  # fmt: skip
 def test_bad_settings_are_refused(setting, value):
-    surrogates = SurrogateTrainer(network=tiny, epochs=1, lr=1e-3, batch_size=8)
     with pytest.raises(UserError, match=rf"^attack\.{setting}={value}: needs .*\.$"):
-        ActiveThief(surrogates=surrogates, **{setting: value})
+        ActiveThief(**{setting: value})

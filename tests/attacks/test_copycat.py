@@ -23,9 +23,9 @@ def unsure_target(pixels):
 
 
 def extract(pool, defence, *, budgets, target=linear_target, epochs=15, seeds=SEEDS):
-    attack = Copycat(surrogates=SurrogateTrainer(network=MLP, epochs=epochs, lr=1e-3, batch_size=32))
+    surrogates = SurrogateTrainer(network=MLP, epochs=epochs, lr=1e-3, batch_size=32)
     services = [Service(target, defence, budget=budgets[-1]) for _ in seeds]
-    return attack.run(services, QueryPool(pool, 10), budgets=budgets, seeds=seeds), services
+    return Copycat().run(services, QueryPool(pool, 10), surrogates, budgets=budgets, seeds=seeds), services
 
 
 @pytest.mark.parametrize("defence", [NoDefence(), LabelOnly()], ids=lambda defence: type(defence).__name__)

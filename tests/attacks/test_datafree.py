@@ -39,9 +39,9 @@ def tiny(*, classes):
 
 def extract(pool, *, budgets, defence=None, target=linear_target, epochs=1, seeds=SEEDS, lr=5e-3, **settings):
     surrogates = SurrogateTrainer(network=tiny, epochs=epochs, lr=lr, batch_size=32)
-    attack = DataFree(surrogates=surrogates, **{"batch": 10, **settings})
+    attack = DataFree(**{"batch": 10, **settings})
     services = [Service(target, defence or NoDefence(), budget=budgets[-1]) for _ in seeds]
-    return attack.run(services, QueryPool(pool, 10), budgets=budgets, seeds=seeds), services
+    return attack.run(services, QueryPool(pool, 10), surrogates, budgets=budgets, seeds=seeds), services
 
 
 @DEFENCES
@@ -111,11 +111,14 @@ def test_queries_of_a_small_budget_are_the_first_of_a_larger_one_and_differ_over
 
 
 def test_a_repetition_asks_the_same_whichever_others_run_and_whatever_ran_before(make_images):
-    attack = DataFree(surrogates=SurrogateTrainer(network=tiny, epochs=1, lr=1e-3, batch_size=32), batch=10)
+    surrogates = SurrogateTrainer(network=tiny, epochs=1, lr=1e-3, batch_size=32)
+    attack = DataFree(batch=10)
 
     def asked(*seeds):
         services = [Service(linear_target, NoDefence(), budget=145) for _ in seeds]
-        return attack.run(services, QueryPool(make_images(1), 10), budgets=[145], seeds=seeds).asked[-1].images
+        return (
+            attack.run(services, QueryPool(make_images(1), 10), surrogates, budgets=[145], seeds=seeds).asked[-1].images
+        )
 
     together = asked(*SEEDS)
     torch.testing.assert_close(asked(SEEDS[-1]), together, rtol=0, atol=1e-3)
@@ -172,7 +175,7 @@ def test_nobody_learns_without_a_query_as_made_images_have_no_labels(make_images
 
 
 def test_any_budget_will_do_whatever_the_pool(make_images):
-    attack = DataFree(surrogates=SurrogateTrainer(network=tiny, epochs=1, lr=1e-3, batch_size=8))
+    attack = DataFree()
     for budget in (1, 100_000):
         attack.check(QueryPool(make_images(1), 10), budget=budget)
 
@@ -185,6 +188,5 @@ def test_any_budget_will_do_whatever_the_pool(make_images):
     ],
 )  # fmt: skip
 def test_bad_settings_are_refused(setting, value):
-    surrogates = SurrogateTrainer(network=tiny, epochs=1, lr=1e-3, batch_size=8)
     with pytest.raises(UserError, match=rf"^attack\.{setting}={value}: needs .*\.$"):
-        DataFree(surrogates=surrogates, **{setting: value})
+        DataFree(**{setting: value})

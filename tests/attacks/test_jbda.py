@@ -41,9 +41,13 @@ class Recorder(SurrogateTrainer):
 
 def extract(pool, *, budgets, defence=None, target=linear_target, epochs=2, seeds=SEEDS, has_labels=True, **settings):
     surrogates = Recorder(network=tiny, epochs=epochs, lr=5e-3, batch_size=32)
-    attack = JacobianAugmentation(surrogates=surrogates, attackers=["published"], **settings)
+    attack = JacobianAugmentation(attackers=["published"], **settings)
     services = [Service(target, defence or NoDefence(), budget=budgets[-1]) for _ in seeds]
-    return attack.run(services, QueryPool(pool, 10, has_labels), budgets=budgets, seeds=seeds), services, surrogates
+    return (
+        attack.run(services, QueryPool(pool, 10, has_labels), surrogates, budgets=budgets, seeds=seeds),
+        services,
+        surrogates,
+    )
 
 
 def pale(images):
@@ -209,7 +213,7 @@ def test_made_images_need_no_labels_of_the_attackers_own(make_images):
 
 
 def test_a_budget_may_exceed_the_pool_but_both_must_hold_the_first_images(make_images):
-    attack = JacobianAugmentation(surrogates=SurrogateTrainer(network=tiny, epochs=1, lr=1e-3, batch_size=8))
+    attack = JacobianAugmentation()
     attack.check(QueryPool(make_images(150), 10), budget=150)
     attack.check(QueryPool(make_images(150), 10), budget=6_000)
     with pytest.raises(UserError, match=r"^budget=149: the attack needs 150 queries to start; allow as many\.$"):
@@ -226,6 +230,5 @@ def test_a_budget_may_exceed_the_pool_but_both_must_hold_the_first_images(make_i
     ],
 )  # fmt: skip
 def test_bad_settings_are_refused(setting, value):
-    surrogates = SurrogateTrainer(network=tiny, epochs=1, lr=1e-3, batch_size=8)
     with pytest.raises(UserError, match=rf"^attack\.{setting}={value}: needs .*\.$"):
-        JacobianAugmentation(surrogates=surrogates, **{setting: value})
+        JacobianAugmentation(**{setting: value})

@@ -28,9 +28,9 @@ def tiny(*, classes):
 
 def extract(pool, *, budgets, defence=None, target=linear_target, epochs=1, seeds=SEEDS, has_labels=True, **settings):
     surrogates = SurrogateTrainer(network=tiny, epochs=epochs, lr=5e-3, batch_size=32)
-    attack = KnockoffNets(surrogates=surrogates, attackers=["published"], **settings)
+    attack = KnockoffNets(attackers=["published"], **settings)
     services = [Service(target, defence or NoDefence(), budget=budgets[-1]) for _ in seeds]
-    return attack.run(services, QueryPool(pool, 10, has_labels), budgets=budgets, seeds=seeds), services
+    return attack.run(services, QueryPool(pool, 10, has_labels), surrogates, budgets=budgets, seeds=seeds), services
 
 
 POLICIES = pytest.mark.parametrize("policy", ["random", "adaptive"])
@@ -56,11 +56,16 @@ def test_queries_of_a_small_budget_are_the_first_of_a_larger_one_and_differ_over
 
 @POLICIES
 def test_a_repetition_asks_the_same_whichever_others_run_and_whatever_ran_before(policy, make_images):
-    attack = KnockoffNets(surrogates=SurrogateTrainer(network=tiny, epochs=1, lr=1e-3, batch_size=32), policy=policy)
+    surrogates = SurrogateTrainer(network=tiny, epochs=1, lr=1e-3, batch_size=32)
+    attack = KnockoffNets(policy=policy)
 
     def asked(*seeds):
         services = [Service(linear_target, NoDefence(), budget=160) for _ in seeds]
-        return attack.run(services, QueryPool(make_images(300), 10), budgets=[160], seeds=seeds).asked[-1].places
+        return (
+            attack.run(services, QueryPool(make_images(300), 10), surrogates, budgets=[160], seeds=seeds)
+            .asked[-1]
+            .places
+        )
 
     together = asked(*SEEDS)
     assert torch.equal(asked(SEEDS[-1]), together)
@@ -136,9 +141,9 @@ def test_copies_learn_anew_whenever_the_answers_have_doubled(make_images):
             return super().train(pixels, queries, lessons, seeds=seeds)
 
     surrogates = Recorder(network=tiny, epochs=1, lr=1e-3, batch_size=32)
-    attack = KnockoffNets(surrogates=surrogates, policy="adaptive", round=20)
+    attack = KnockoffNets(policy="adaptive", round=20)
     services = [Service(linear_target, NoDefence(), budget=190)]
-    attack.run(services, QueryPool(make_images(200), 10), budgets=[190], seeds=[3])
+    attack.run(services, QueryPool(make_images(200), 10), surrogates, budgets=[190], seeds=[3])
     assert sizes == [20, 40, 80, 160, 190]
 
 
@@ -181,6 +186,5 @@ def test_classes_are_drawn_by_the_softmax_of_the_preferences_and_drop_out_when_e
 
 @pytest.mark.parametrize(("setting", "value"), [("policy", "greedy"), ("round", 0), ("round", -3)])
 def test_bad_settings_are_refused(setting, value):
-    surrogates = SurrogateTrainer(network=tiny, epochs=1, lr=1e-3, batch_size=8)
     with pytest.raises(UserError, match=rf"^attack\.{setting}={value}: needs .*\.$"):
-        KnockoffNets(surrogates=surrogates, **{setting: value})
+        KnockoffNets(**{setting: value})

@@ -35,9 +35,9 @@ class Recorder(SurrogateTrainer):
 
 def run(pool, *, defence=None, budget=300, target=linear_target, seeds=SEEDS, attackers=None, epochs=15, network=MLP):
     surrogates = Recorder(network=network, epochs=epochs, lr=1e-3, batch_size=32)
-    attack = ModelExtraction(surrogates=surrogates, **({"attackers": attackers} if attackers else {}))
+    attack = ModelExtraction(attackers=attackers or None)
     services = [Service(target, defence or NoDefence(), budget=budget) for _ in seeds]
-    extraction = attack.run(services, QueryPool(pool, 10), budgets=[budget], seeds=seeds)
+    extraction = attack.run(services, QueryPool(pool, 10), surrogates, budgets=[budget], seeds=seeds)
     return extraction, services, surrogates
 
 
@@ -128,11 +128,14 @@ def tiny(*, classes: int) -> nn.Module:
 
 def test_surrogates_of_a_budget_do_not_depend_on_a_run_with_another_before(make_images):
     pool, pixels = make_images(60), make_images(10, seed=1).pixels()
-    attack = ModelExtraction(surrogates=SurrogateTrainer(network=MLP, epochs=2, lr=1e-3, batch_size=8))
+    surrogates = SurrogateTrainer(network=MLP, epochs=2, lr=1e-3, batch_size=8)
+    attack = ModelExtraction()
 
     def attacked(budget):
         services = [Service(linear_target, NoDefence(), budget=budget) for _ in SEEDS]
-        return attack.run(services, QueryPool(pool, 10), budgets=[budget], seeds=SEEDS).surrogates.predict(pixels)
+        return attack.run(services, QueryPool(pool, 10), surrogates, budgets=[budget], seeds=SEEDS).surrogates.predict(
+            pixels
+        )
 
     first = attacked(30)
     attacked(50)
@@ -150,44 +153,46 @@ def test_a_service_that_has_been_asked_before_refuses(make_images):
     pool = make_images(60)
     service = Service(linear_target, NoDefence(), budget=20)
     service.query(pool.pixels()[:1])
-    attack = ModelExtraction(surrogates=SurrogateTrainer(network=tiny, epochs=1, lr=1e-3, batch_size=8))
+    surrogates = SurrogateTrainer(network=tiny, epochs=1, lr=1e-3, batch_size=8)
+    attack = ModelExtraction()
     with pytest.raises(BudgetExceeded):
-        attack.run([service], QueryPool(pool, 10), budgets=[20], seeds=[0])
+        attack.run([service], QueryPool(pool, 10), surrogates, budgets=[20], seeds=[0])
     assert service.images == 1
 
 
 @pytest.mark.parametrize("attackers", [["omniscient"], ["published", "blind"], [], "published"], ids=str)
 def test_attackers_that_there_are_not_are_refused_with_those_there_are(attackers):
-    surrogates = SurrogateTrainer(network=tiny, epochs=1, lr=1e-3, batch_size=8)
     with pytest.raises(UserError, match=r"attack\.attackers=.* of published, adaptive, no_query\."):
-        ModelExtraction(surrogates=surrogates, attackers=attackers)
+        ModelExtraction(attackers=attackers)
 
 
 def test_a_curve_is_what_runs_of_each_budget_would_find(make_images):
     pool, pixels = make_images(60), make_images(10, seed=1).pixels()
-    attack = ModelExtraction(surrogates=SurrogateTrainer(network=MLP, epochs=2, lr=1e-3, batch_size=8))
+    surrogates = SurrogateTrainer(network=MLP, epochs=2, lr=1e-3, batch_size=8)
+    attack = ModelExtraction()
 
     def curve(*budgets):
         services = [Service(linear_target, NoDefence(), budget=budgets[-1]) for _ in SEEDS]
-        return attack.run(services, QueryPool(pool, 10), budgets=budgets, seeds=SEEDS).curve
+        return attack.run(services, QueryPool(pool, 10), surrogates, budgets=budgets, seeds=SEEDS).curve
 
     together = curve(10, 25, 60)
     assert [budget for budget, _ in together] == [10, 25, 60]
-    for budget, surrogates in together:
+    for budget, found in together:
         [(_, alone)] = curve(budget)
-        assert torch.equal(surrogates.predict(pixels), alone.predict(pixels))
+        assert torch.equal(found.predict(pixels), alone.predict(pixels))
 
 
 def test_without_labels_of_its_own_nobody_learns_without_a_query(make_images):
     services = [Service(linear_target, NoDefence(), budget=20) for _ in SEEDS]
-    attack = ModelExtraction(surrogates=SurrogateTrainer(network=tiny, epochs=1, lr=1e-3, batch_size=8))
+    surrogates = SurrogateTrainer(network=tiny, epochs=1, lr=1e-3, batch_size=8)
+    attack = ModelExtraction()
     pool = QueryPool(make_images(60), 10, has_labels=False)
-    extraction = attack.run(services, pool, budgets=[20], seeds=SEEDS)
+    extraction = attack.run(services, pool, surrogates, budgets=[20], seeds=SEEDS)
     assert [name for name, _ in extraction.attackers] == ["published", "adaptive"]
 
 
 @pytest.mark.parametrize(("budget", "fits"), [(1, True), (60, True), (61, False)])
 def test_a_budget_above_the_pool_is_refused(budget, fits, make_images):
-    attack = ModelExtraction(surrogates=SurrogateTrainer(network=tiny, epochs=1, lr=1e-3, batch_size=8))
+    attack = ModelExtraction()
     with nullcontext() if fits else pytest.raises(UserError, match=r"^budget=61: the query pool has 60 images"):
         attack.check(QueryPool(make_images(60), 10), budget=budget)

@@ -52,8 +52,8 @@ def extract(
     if attack is SemiSupervised:
         settings = {"steps": 3, **settings}
     services = [Service(target, defence or NoDefence(), budget=budgets[-1]) for _ in seeds]
-    made = attack(surrogates=surrogates, **settings)
-    return made.run(services, QueryPool(pool, CLASSES, labels), budgets=budgets, seeds=seeds), services
+    made = attack(**settings)
+    return made.run(services, QueryPool(pool, CLASSES, labels), surrogates, budgets=budgets, seeds=seeds), services
 
 
 def fidelity(surrogates, pixels):
@@ -84,10 +84,10 @@ def test_what_helps_is_the_unlabelled_images_not_only_the_shifts_of_those_with_a
     agreement = []
     for weight in (1.0, 0.0):
         surrogates = SurrogateTrainer(network=MLP, epochs=12, lr=2e-3, batch_size=16)
-        attack = SemiSupervised(surrogates=surrogates, attackers=["adaptive"], steps=40, threshold=0.9, weight=weight)
+        attack = SemiSupervised(attackers=["adaptive"], steps=40, threshold=0.9, weight=weight)
         seeds = [3, 4, 5, 6]
         services = [Service(oracle, LabelOnly(), budget=40) for _ in seeds]
-        found = attack.run(services, QueryPool(data.train, 10), budgets=[40], seeds=seeds)
+        found = attack.run(services, QueryPool(data.train, 10), surrogates, budgets=[40], seeds=seeds)
         named = found.surrogates.predict(data.test.pixels())[0].argmax(dim=2)
         agreement.append((named == data.test.labels).double().mean().item())
     with_them, without = agreement
@@ -140,6 +140,5 @@ def test_without_labels_of_its_own_nobody_learns_without_a_query():
     ],
 )  # fmt: skip
 def test_bad_settings_are_refused(setting, value):
-    surrogates = SurrogateTrainer(network=tiny, epochs=1, lr=1e-3, batch_size=8)
     with pytest.raises(UserError, match=rf"^attack\.{setting}={value}: needs .*\.$"):
-        SemiSupervised(surrogates=surrogates, **{setting: value})
+        SemiSupervised(**{setting: value})

@@ -34,7 +34,7 @@ from privattack.models.store import ModelStore, StoredModel
 from privattack.models.target import train_target
 from privattack.models.trained_target import Recipe
 from privattack.models.training import device_of, keep_quiet
-from privattack.service import Service
+from privattack.victims import LocalVictim
 
 CONF = str(Path(__file__).parents[2] / "conf")
 RECIPE = Recipe(network={"_target_": "LeNet"}, lr=1.0, gamma=1.0, epochs=50, batch_size=64, seed=0)
@@ -136,9 +136,6 @@ def scoring(models: int = 64, images: int = 20_000) -> None:
         )
         seconds = []
 
-        def serve(target: object) -> Service:
-            return Service(target.model, NoDefence(), budget=total)
-
         original = suite.run
 
         def watched(*arguments: object, **settings: object) -> list:
@@ -158,7 +155,7 @@ def scoring(models: int = 64, images: int = 20_000) -> None:
             return result
 
         suite.run = watched
-        outcome = audit.run(lambda: None, serve)
+        outcome = audit.run([LocalVictim(shadows.in_the_targets_place(0, data), NoDefence())], shadows)
         logits = models * images * 10 * 4
         print(
             f"scoring {models} models x {images:,} images, {len(suite.attacks)} attacks: {outcome.seconds:.1f} s "

@@ -92,3 +92,13 @@ def test_a_label_is_all_that_a_defence_that_reveals_labels_gives_away(defence):
     said, pixels = torch.randn(50, 10).log_softmax(dim=1), some_pixels(50)
     winners_alone = torch.nn.functional.one_hot(said.argmax(dim=1), 10).to(torch.float32).log_softmax(dim=1)
     assert torch.equal(defence(said, pixels), defence(winners_alone, pixels))
+
+
+def test_each_client_has_a_session_of_its_own(defence):
+    said, pixels = torch.randn(5, 10).log_softmax(dim=1), some_pixels(5)
+    alone = defence.session(1)
+    expected = [alone(said, pixels) for _ in range(2)]
+    defence.session(1)(said, pixels)  # whoever else asks
+    session = defence.session(1)
+    defence.session(2)(said, pixels)
+    assert all(torch.equal(session(said, pixels), answer) for answer in expected)

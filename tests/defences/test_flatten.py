@@ -87,3 +87,10 @@ def test_the_noise_tells_nothing_of_a_change_too_small_for_8_bits(pixels, said):
 def test_settings_that_cannot_work_are_named(settings, named):
     with pytest.raises(UserError, match=named):
         Flatten(**settings)
+
+
+def test_fresh_noise_is_each_clients_own_and_comes_again_in_the_same_session(pixels, said):
+    defence = Flatten(fresh=True)
+    first, again, other = (defence.session(seed)(said, pixels) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)

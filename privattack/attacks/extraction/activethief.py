@@ -43,14 +43,13 @@ class ActiveThief(ExtractionAttack):
     def __init__(
         self,
         *,
-        surrogates: SurrogateTrainer,
         attackers: Sequence[str] | None = None,
         strategy: str = "both",
         start: int = 100,
         growth: float = 0.5,
         shortlist: int = 3,
     ) -> None:
-        super().__init__(surrogates=surrogates, attackers=attackers)
+        super().__init__(attackers=attackers)
         if strategy not in STRATEGIES:
             raise UserError(f"attack.strategy={strategy}: needs one of {', '.join(STRATEGIES)}.")
         if not start >= 1:
@@ -64,7 +63,15 @@ class ActiveThief(ExtractionAttack):
         self.growth = growth
         self.shortlist = shortlist
 
-    def choose(self, asked: Sequence[Asked], pool: QueryPool, *, reveals: Reveals, seeds: Sequence[int]) -> list[Batch]:
+    def choose(
+        self,
+        asked: Sequence[Asked],
+        pool: QueryPool,
+        surrogates: SurrogateTrainer,
+        *,
+        reveals: Reveals,
+        seeds: Sequence[int],
+    ) -> list[Batch]:
         """Return random images at first, then the next round; see the base class."""
         count = len(asked[0].images)
         if count == 0:
@@ -74,7 +81,7 @@ class ActiveThief(ExtractionAttack):
             return [Batch.of_pool(pool, order[: self.start]) for order in orders]
         if count == len(pool.images):
             return [Batch.of_pool(pool, torch.empty(0, dtype=torch.int64)) for _ in seeds]
-        copies = self.teach(asked, pool, reveals, seeds=seeds)
+        copies = self.teach(asked, pool, surrogates, reveals, seeds=seeds)
         probabilities = copies.predict(pool.images.pixels())[0].exp()
         size = max(1, round(self.growth * count))
         return [

@@ -94,7 +94,6 @@ class ExtractionAttack(ABC):
     What is asked must not depend on the budget: the queries of a small budget are the first of those of a larger one.
 
     Args:
-        surrogates: how surrogates are trained.
         attackers: which of those that `offered` names learn from the answers.
 
     Attributes:
@@ -109,8 +108,7 @@ class ExtractionAttack(ABC):
     published_loss: Loss
     least_budget: int = 1
 
-    def __init__(self, *, surrogates: SurrogateTrainer, attackers: Sequence[str] | None = None) -> None:
-        self.surrogates = surrogates
+    def __init__(self, *, attackers: Sequence[str] | None = None) -> None:
         self.attackers = chosen(self.offered if attackers is None else attackers, self.offered)
 
     def check(self, pool: QueryPool, *, budget: int) -> None:
@@ -133,28 +131,41 @@ class ExtractionAttack(ABC):
             )
 
     def run(
-        self, services: Sequence[Service], pool: QueryPool, *, budgets: Sequence[int], seeds: Sequence[int]
+        self,
+        services: Sequence[Service],
+        pool: QueryPool,
+        surrogates: SurrogateTrainer,
+        *,
+        budgets: Sequence[int],
+        seeds: Sequence[int],
     ) -> Extraction:
         """Run the attack, each repetition against a service of its own with a budget of its own.
 
         Args:
             services: one per repetition.
             pool: the images that the attacker owns.
+            surrogates: how surrogates are trained.
             budgets: ascending; surrogates are trained at each of them, and the last is the services' budget.
             seeds: one per repetition.
         """
         attackers = [one for one in self.attackers if one is not Knowledge.NO_QUERY or pool.has_labels]
-        asked = self._ask(services, pool, budgets[-1], seeds)
         reveals = services[0].reveals
-        curve = [
-            (budget, self.teach([one.first(budget) for one in asked], pool, reveals, attackers, seeds=seeds))
-            for budget in budgets
-        ]
+        asked = self._ask(services, pool, surrogates, reveals, budgets[-1], seeds)
+        curve = []
+        for budget in budgets:
+            first = [one.first(budget) for one in asked]
+            curve.append((budget, self.teach(first, pool, surrogates, reveals, attackers, seeds=seeds)))
         return Extraction([(attacker.value, attacker) for attacker in attackers], curve, asked)
 
     @abstractmethod
     def choose(
-        self, asked: Sequence[Asked], pool: QueryPool, *, reveals: Reveals, seeds: Sequence[int]
+        self,
+        asked: Sequence[Asked],
+        pool: QueryPool,
+        surrogates: SurrogateTrainer,
+        *,
+        reveals: Reveals,
+        seeds: Sequence[int],
     ) -> Sequence[Batch]:
         """Return what each repetition asks next, equally many images, the more important first.
 
@@ -162,16 +173,25 @@ class ExtractionAttack(ABC):
 
         Args:
             asked: what each repetition asked before, nothing in the first round.
+            pool: the images that the attacker owns.
+            surrogates: how surrogates are trained, where the answers so far are to choose the next images.
             reveals: what responses still tell.
             seeds: one per repetition; random choices follow from them and from how much was asked.
         """
 
-    def _ask(self, services: Sequence[Service], pool: QueryPool, budget: int, seeds: Sequence[int]) -> Sequence[Asked]:
-        reveals = services[0].reveals
+    def _ask(
+        self,
+        services: Sequence[Service],
+        pool: QueryPool,
+        surrogates: SurrogateTrainer,
+        reveals: Reveals,
+        budget: int,
+        seeds: Sequence[int],
+    ) -> Sequence[Asked]:
         nothing = Batch.of_pool(pool, torch.empty(0, dtype=torch.int64))
         asked = [nothing.answered(torch.empty(0, pool.classes)) for _ in services]
         while (left := budget - len(asked[0].images)) > 0:
-            chosen = self.choose(asked, pool, reveals=reveals, seeds=seeds)
+            chosen = self.choose(asked, pool, surrogates, reveals=reveals, seeds=seeds)
             batches = [batch.first(left) for batch in chosen]
             if len(batches[0].images) == 0:
                 break
@@ -181,14 +201,15 @@ class ExtractionAttack(ABC):
             ]
         return asked
 
-    def trainer(self, pool: QueryPool) -> SurrogateTrainer:
+    def trainer(self, surrogates: SurrogateTrainer, pool: QueryPool) -> SurrogateTrainer:
         """Return how surrogates are trained: on the answers, unless an attack has more to teach them."""
-        return self.surrogates
+        return surrogates
 
     def teach(
         self,
         asked: Sequence[Asked],
         pool: QueryPool,
+        surrogates: SurrogateTrainer,
         reveals: Reveals,
         attackers: Sequence[Knowledge] = (Knowledge.ADAPTIVE,),
         *,
@@ -203,7 +224,8 @@ class ExtractionAttack(ABC):
         }
         images = torch.cat([one.images for one in asked])
         queries = torch.arange(len(images)).view(len(asked), -1)
-        return self.trainer(pool).train(images, queries, [lessons[attacker]() for attacker in attackers], seeds=seeds)
+        taught = [lessons[attacker]() for attacker in attackers]
+        return self.trainer(surrogates, pool).train(images, queries, taught, seeds=seeds)
 
 
 def adaptive_loss(reveals: Reveals) -> Loss:

@@ -68,7 +68,6 @@ class DataFree(ExtractionAttack):
     def __init__(
         self,
         *,
-        surrogates: SurrogateTrainer,
         attackers: Sequence[str] | None = None,
         latent: int = 100,
         batch: int = 64,
@@ -78,7 +77,7 @@ class DataFree(ExtractionAttack):
         directions: int = 1,
         epsilon: float = 1e-3,
     ) -> None:
-        super().__init__(surrogates=surrogates, attackers=attackers)
+        super().__init__(attackers=attackers)
         counts = {
             "latent": latent,
             "batch": batch,
@@ -103,10 +102,18 @@ class DataFree(ExtractionAttack):
     def check(self, pool: QueryPool, *, budget: int) -> None:
         """Take any budget: every image is made, and the pool is not looked at."""
 
-    def choose(self, asked: Sequence[Asked], pool: QueryPool, *, reveals: Reveals, seeds: Sequence[int]) -> list[Batch]:
+    def choose(
+        self,
+        asked: Sequence[Asked],
+        pool: QueryPool,
+        surrogates: SurrogateTrainer,
+        *,
+        reveals: Reveals,
+        seeds: Sequence[int],
+    ) -> list[Batch]:
         """Return the images of the next step; see the base class."""
         if len(asked[0].images) == 0:
-            self._game = self._play(pool.classes, reveals, seeds)
+            self._game = self._play(pool.classes, surrogates, reveals, seeds)
             images = next(self._game)
         else:
             images = self._game.send(torch.stack([one.responses[self._before :] for one in asked]))
@@ -114,14 +121,14 @@ class DataFree(ExtractionAttack):
         none = torch.full((images.shape[1],), NONE)
         return [Batch(part, none, none) for part in images]
 
-    def _play(self, classes: int, reveals: Reveals, seeds: Sequence[int]) -> Game:
+    def _play(self, classes: int, surrogates: SurrogateTrainer, reveals: Reveals, seeds: Sequence[int]) -> Game:
         """Train generators and students; yield the images to ask about, and get the answers to them."""
         loss: Loss = self.published_loss if reveals is Reveals.SCORES else cross_entropy
         generators = [_build(lambda: image_generator(self.latent), seed, "generator") for seed in seeds]
-        students = [_build(lambda: self.surrogates.network(classes=classes), seed, "student") for seed in seeds]
+        students = [_build(lambda: surrogates.network(classes=classes), seed, "student") for seed in seeds]
         student = stack(students).eval()  # so that dropout draws nothing
         differ = torch.optim.Adam(nn.ModuleList(generators).parameters(), lr=self.generator_lr)
-        agree = torch.optim.Adam(student.parameters(), lr=self.surrogates.lr)
+        agree = torch.optim.Adam(student.parameters(), lr=surrogates.lr)
         randoms = [generator(seed, "datafree.draws") for seed in seeds]
 
         def generate() -> Float[Tensor, "repetitions batch 1 28 28"]:

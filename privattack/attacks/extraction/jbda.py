@@ -47,7 +47,6 @@ class JacobianAugmentation(ExtractionAttack):
     def __init__(
         self,
         *,
-        surrogates: SurrogateTrainer,
         attackers: Sequence[str] | None = None,
         start: int = 150,
         step: float = 0.1,
@@ -55,7 +54,7 @@ class JacobianAugmentation(ExtractionAttack):
         doublings: int = 6,
         reservoir: int = 400,
     ) -> None:
-        super().__init__(surrogates=surrogates, attackers=attackers)
+        super().__init__(attackers=attackers)
         if not start >= 1:
             raise UserError(f"attack.start={start}: needs a whole number from 1 up.")
         if not 0 < step <= 1:
@@ -85,7 +84,15 @@ class JacobianAugmentation(ExtractionAttack):
             )
         super().check(pool, budget=min(budget, len(pool.images)))
 
-    def choose(self, asked: Sequence[Asked], pool: QueryPool, *, reveals: Reveals, seeds: Sequence[int]) -> list[Batch]:
+    def choose(
+        self,
+        asked: Sequence[Asked],
+        pool: QueryPool,
+        surrogates: SurrogateTrainer,
+        *,
+        reveals: Reveals,
+        seeds: Sequence[int],
+    ) -> list[Batch]:
         """Return random images of the pool at first, then images made of those asked about; see the base class."""
         count = len(asked[0].images)
         if count == 0:
@@ -95,7 +102,7 @@ class JacobianAugmentation(ExtractionAttack):
         randoms = [generator(seed, "jbda.round", count) for seed in seeds]
         plans = [self._plan(one, size, random) for one, random in zip(asked, randoms, strict=True)]
         images = towards(
-            self.teach(asked, pool, reveals, seeds=seeds),
+            self.teach(asked, pool, surrogates, reveals, seeds=seeds),
             torch.stack([parents.images for parents, _ in plans]),
             torch.stack([classes for _, classes in plans]),
             self.step,

@@ -42,12 +42,11 @@ class KnockoffNets(ExtractionAttack):
     def __init__(
         self,
         *,
-        surrogates: SurrogateTrainer,
         attackers: Sequence[str] | None = None,
         policy: str = "random",
         round: int = 50,
     ) -> None:
-        super().__init__(surrogates=surrogates, attackers=attackers)
+        super().__init__(attackers=attackers)
         if policy not in POLICIES:
             raise UserError(f"attack.policy={policy}: needs one of {', '.join(POLICIES)}.")
         if not round >= 1:
@@ -55,7 +54,15 @@ class KnockoffNets(ExtractionAttack):
         self.policy = policy
         self.round = round
 
-    def choose(self, asked: Sequence[Asked], pool: QueryPool, *, reveals: Reveals, seeds: Sequence[int]) -> list[Batch]:
+    def choose(
+        self,
+        asked: Sequence[Asked],
+        pool: QueryPool,
+        surrogates: SurrogateTrainer,
+        *,
+        reveals: Reveals,
+        seeds: Sequence[int],
+    ) -> list[Batch]:
         """Return the rest of the pool in random order, or the next round of the bandit; see the base class."""
         count = len(asked[0].images)
         orders = [torch.randperm(len(pool.images), generator=generator(seed, "knockoff.order")) for seed in seeds]
@@ -65,7 +72,7 @@ class KnockoffNets(ExtractionAttack):
         if count == 0:
             self._bandits = Bandits.without_preference(len(seeds), len(names))
         else:
-            self._learn(asked, pool, classes, reveals, seeds)
+            self._learn(asked, pool, surrogates, classes, reveals, seeds)
         return [
             Batch.of_pool(pool, draw(preferences, order[~torch.isin(order, one.places)], classes, self.round, random))
             for preferences, order, one, random in zip(
@@ -81,6 +88,7 @@ class KnockoffNets(ExtractionAttack):
         self,
         asked: Sequence[Asked],
         pool: QueryPool,
+        surrogates: SurrogateTrainer,
         classes: Int64[Tensor, " pool"],
         reveals: Reveals,
         seeds: Sequence[int],
@@ -92,7 +100,8 @@ class KnockoffNets(ExtractionAttack):
         actions = classes[torch.stack([one.places for one in asked])]
         bandits.learn(actions, answers, images)
         if answers.shape[1] >= 2 * bandits.taught:
-            bandits.copies, bandits.taught = self.teach(asked, pool, reveals, seeds=seeds), answers.shape[1]
+            bandits.copies = self.teach(asked, pool, surrogates, reveals, seeds=seeds)
+            bandits.taught = answers.shape[1]
 
 
 @dataclass

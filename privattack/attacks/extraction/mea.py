@@ -12,7 +12,7 @@ import torch
 from privattack.attacks.extraction.base import Asked, Batch, ExtractionAttack
 from privattack.data.query_pool import QueryPool
 from privattack.defences.base import Reveals
-from privattack.models.surrogate import squared_error
+from privattack.models.surrogate import SurrogateTrainer, squared_error
 from privattack.randomness import generator
 
 
@@ -21,7 +21,15 @@ class ModelExtraction(ExtractionAttack):
 
     published_loss = staticmethod(squared_error)
 
-    def choose(self, asked: Sequence[Asked], pool: QueryPool, *, reveals: Reveals, seeds: Sequence[int]) -> list[Batch]:
+    def choose(
+        self,
+        asked: Sequence[Asked],
+        pool: QueryPool,
+        surrogates: SurrogateTrainer,
+        *,
+        reveals: Reveals,
+        seeds: Sequence[int],
+    ) -> list[Batch]:
         """Return the pool in random order; see the base class."""
         orders = [torch.randperm(len(pool.images), generator=generator(seed, "queries")) for seed in seeds]
         return [Batch.of_pool(pool, order[len(one.images) :]) for one, order in zip(asked, orders, strict=True)]

@@ -38,14 +38,13 @@ class SemiSupervised(ModelExtraction):
     def __init__(
         self,
         *,
-        surrogates: SurrogateTrainer,
         attackers: Sequence[str] | None = None,
         mu: int = 2,
         steps: int = 100,
         threshold: float = 0.95,
         weight: float = 1.0,
     ) -> None:
-        super().__init__(surrogates=surrogates, attackers=attackers)
+        super().__init__(attackers=attackers)
         if not mu >= 1:
             raise UserError(f"attack.mu={mu}: needs a whole number from 1 up.")
         if not steps >= 1:
@@ -59,10 +58,10 @@ class SemiSupervised(ModelExtraction):
         self.threshold = threshold
         self.weight = weight
 
-    def trainer(self, pool: QueryPool) -> SurrogateTrainer:
+    def trainer(self, surrogates: SurrogateTrainer, pool: QueryPool) -> SurrogateTrainer:
         """Return how surrogates learn from the whole pool; see the base class."""
         return FixMatchTrainer(
-            self.surrogates,
+            surrogates,
             pool.images.images,
             mu=self.mu,
             steps=self.steps,
