@@ -1,34 +1,30 @@
 """One run, told top to bottom: data, target, service, attack, judgement, result."""
 
-import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import nn
 
-import privattack
 from privattack.audits.base import Audit, Outcome
-from privattack.audits.choose import budgets_of, choose_audit, recipe_of
-from privattack.audits.judges import judge_defence
+from privattack.audits.choose import choose_audit, recipe_of
+from privattack.audits.result import result_of
 from privattack.data.images import DataSet
 from privattack.data.splits import TrainingSplit, split_training
 from privattack.defences.base import Defence
-from privattack.findings.findings import findings
 from privattack.make import make
-from privattack.metrics import Measurement, over_targets, proportion
-from privattack.models.store import ModelStore, fingerprint
+from privattack.models.store import ModelStore
 from privattack.models.trained_target import Recipe, TrainedTarget, obtain_target
 from privattack.models.training import device_of, keep_quiet
 from privattack.randomness import derive
 from privattack.report.console import table
 from privattack.report.tensorboard import RunLogger, write_events
-from privattack.results.files import SCHEMA, write_arrays, write_result, write_table
+from privattack.results.files import write_arrays, write_table
+from privattack.results.result import Result
 from privattack.victims import LocalVictim
 
 
@@ -70,7 +66,7 @@ def prepare(config: DictConfig) -> Parts:
     return Parts(data, split, build, recipe_of(config.target), defence, audit, store, device)
 
 
-def run(config: DictConfig, choices: dict[str, str], folder: Path) -> dict[str, Any]:
+def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
     """Run one experiment and write all that it leaves into `folder`.
 
     Args:
@@ -79,7 +75,7 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> dict[str, 
         folder: exists; `result.json` appears in it last.
 
     Returns:
-        The content of `result.json`.
+        What stands in `result.json`.
 
     Raises:
         UserError: a setting, or a file of the user's, cannot work.
@@ -112,10 +108,8 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> dict[str, 
     victims = [LocalVictim(target, parts.defence) for target in targets]
     outcome = parts.audit.run(victims, bank)
 
-    result = _result(config, choices, parts, targets, outcome)
-    if bank is not None:
-        result["timings"]["shadow_seconds"] = shadow_seconds
-    result["timings"]["total_seconds"] = time.perf_counter() - started
+    timings = {} if bank is None else {"shadow_seconds": shadow_seconds}
+    result = result_of(config, choices, parts.data, parts.defence, targets, outcome, timings, started=started)
 
     split = {"members": parts.split.members.numpy(), "held_out": parts.split.held_out.numpy(), **outcome.split}
     write_arrays(folder / "splits.npz", split)
@@ -124,98 +118,9 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> dict[str, 
         columns, rows = _curves(outcome, name)
         write_table(folder / f"{name}.csv", columns, rows)
     write_events(logger, result, list(outcome.curves))
-    write_result(folder, result)
+    result.write(folder)
     print(table(result, folder))
     return result
-
-
-def _result(
-    config: DictConfig,
-    choices: dict[str, str],
-    parts: Parts,
-    targets: Sequence[TrainedTarget],
-    outcome: Outcome,
-) -> dict[str, Any]:
-    membership = any("auc" in verdict.metrics for verdict in outcome.verdicts)
-    data = parts.data
-    honest = parts.defence.session(derive(config.seed, "honest user"))
-    cost, microseconds = judge_defence(honest, data.test, [target.test_log_probabilities for target in targets])
-    learnt = [proportion(target.member_hits.numpy()) for target in targets]
-    tested = [
-        proportion((target.test_log_probabilities.argmax(dim=1) == data.test.labels).numpy()) for target in targets
-    ]
-    attackers = [
-        {
-            "name": verdict.name,
-            "knowledge": verdict.knowledge.value,
-            "metrics": _written(verdict.metrics),
-            **(
-                {"curve": [{"budget": one.budget, "metrics": _written(one.metrics)} for one in verdict.points]}
-                if len(verdict.points) > 1
-                else {}
-            ),
-        }
-        for verdict in outcome.verdicts
-    ]
-    images = max(service.images for service in outcome.services)
-    fingerprints = [target.fingerprint for target in targets]
-    query_seconds = sum(service.seconds for service in outcome.services)
-    result = {
-        "schema": SCHEMA,
-        "run": {
-            "attack": choices["attack"],
-            "defence": choices["defence"],
-            "data": choices["data"],
-            "nonmembers": choices["nonmembers"] if membership else None,
-            "pool": None if membership else choices.get("pool"),
-            "seed": config.seed,
-            "budget": budgets_of(config)[-1],
-            "repetitions": config.repetitions,
-            "targets": config.targets,
-            "config": OmegaConf.to_container(config, resolve=True),
-        },
-        "target": {
-            "train_accuracy": _combined(learnt),
-            "test_accuracy": _combined(tested),
-            "trained": any(target.trained for target in targets),
-            "fingerprint": fingerprints[0] if len(fingerprints) == 1 else fingerprint({"targets": fingerprints}),
-            "classes": data.classes,
-        },
-        "service": {
-            # Of one repetition: each has a service, and a budget, of its own.
-            "images": images,
-            "unique_images": max(service.unique_images for service in outcome.services),
-            "refused": max(service.refused for service in outcome.services),
-            "rounds": max(service.rounds for service in outcome.services),
-            "money": None if config.price is None else config.price * images / 1_000,
-            **{name: figure.to_json() for name, figure in cost.items()},
-        },
-        **outcome.extra,
-        "attackers": attackers,
-        "findings": [],
-        "timings": {
-            "target_seconds": sum(target.seconds for target in targets),
-            "query_seconds": query_seconds,
-            "attack_seconds": outcome.seconds - query_seconds,
-            "defence_microseconds_per_image": microseconds,
-        },
-        "versions": {
-            "privattack": privattack.__version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-        },
-    }
-    result["findings"] = findings([result])
-    return result
-
-
-def _written(figures: dict[str, Measurement]) -> dict[str, Any]:
-    return {name: figure.to_json() for name, figure in figures.items()}
-
-
-def _combined(figures: list[Measurement]) -> dict[str, Any]:
-    """Return the figure of the target, or the mean where several models were attacked in its place."""
-    return (figures[0] if len(figures) == 1 else over_targets(figures)).to_json()
 
 
 def _training(target: TrainedTarget, outcome: Outcome) -> list[tuple[str, int, str, float]]:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from privattack.results.result import Result
+
 MakeResult = Callable[..., dict[str, Any]]
 WriteRun = Callable[..., Path]
 
@@ -24,6 +26,11 @@ def measurement(value: float | None, half_width: float = 0.02, **more: Any) -> d
     if value is None:
         return {"value": None, "low": None, "high": None, "n": 10, "why": "too few"}
     return {"value": value, "low": value - half_width, "high": value + half_width, "n": 1000, **more}
+
+
+def typed(made: Any) -> Any:
+    """Return what was made up as its type: a result, or a list of results."""
+    return [typed(one) for one in made] if isinstance(made, list) else Result.from_json(json.dumps(made))
 
 
 def composed(run: dict[str, Any]) -> dict[str, Any]:

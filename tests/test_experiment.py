@@ -39,7 +39,7 @@ def run_in(folder: Path, *overrides: str, settings: list[str] = FAST) -> dict[st
         config = compose("config", overrides=list(overrides))
     folder.mkdir()
     named = {group: option for group, option in OmegaConf.to_container(choices).items() if option is not None}
-    return run(config, named, folder)
+    return json.loads(run(config, named, folder).to_json())
 
 
 def comparable(result: dict[str, Any]) -> dict[str, Any]:

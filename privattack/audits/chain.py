@@ -18,6 +18,7 @@ from privattack.defences.none import NoDefence
 from privattack.models.shadow_bank import ShadowBank
 from privattack.models.surrogate import SurrogateTrainer
 from privattack.randomness import derive
+from privattack.results.result import Copied
 from privattack.service import Service
 from privattack.victims import LocalVictim
 
@@ -92,7 +93,7 @@ class ChainAudit(Audit):
             seconds,
             curves=extraction.surrogates.history,
             split=written,
-            extra={"copy": {name: copied[name].to_json() for name in ("fidelity", "accuracy")}},
+            extra={"copy": Copied(fidelity=copied["fidelity"], accuracy=copied["accuracy"])},
         )
 
 

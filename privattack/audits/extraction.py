@@ -14,6 +14,7 @@ from privattack.data.images import DataSet
 from privattack.data.query_pool import QueryPool
 from privattack.models.shadow_bank import ShadowBank
 from privattack.models.surrogate import SurrogateTrainer
+from privattack.results.result import Pool
 from privattack.victims import LocalVictim
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ class ExtractionAudit(Audit):
         )
 
 
-def _describe(pool: QueryPool, data: DataSet) -> dict[str, int]:
+def _describe(pool: QueryPool, data: DataSet) -> Pool:
     """Say how large the pool is, and how many of the images that surrogates are judged by lie in it."""
     owned = set(pool.images.digests)
-    return {"images": len(pool.images), "judged_by": sum(digest in owned for digest in data.test.digests)}
+    return Pool(images=len(pool.images), judged_by=sum(digest in owned for digest in data.test.digests))

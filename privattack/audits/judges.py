@@ -6,7 +6,6 @@ import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -18,16 +17,9 @@ from privattack.attacks.knowledge import Knowledge
 from privattack.attacks.membership.base import Inference
 from privattack.data.images import LabelledImages, digests
 from privattack.metrics import Measurement
+from privattack.results.result import Found, Pair, Point
 
 Average = Callable[..., Measurement]  # `over_repetitions` or `over_targets`
-
-
-@dataclass(frozen=True)
-class Point:
-    """An attacker's success at one of several budgets."""
-
-    budget: int
-    metrics: dict[str, Measurement]
 
 
 @dataclass(frozen=True)
@@ -85,7 +77,7 @@ def judge_extraction(
                         "training_loss": metrics.mean(loss),
                     }
                 )
-            points[place].append(Point(budget, _combine(repetitions)))
+            points[place].append(Point(budget=budget, metrics=_combine(repetitions)))
     return [
         Verdict(name, knowledge, curve[-1].metrics, points=curve)
         for (name, knowledge), curve in zip(extraction.attackers, points, strict=True)
@@ -139,7 +131,7 @@ def judge_overlap(
     *,
     average: Average = metrics.over_repetitions,
     fpr: float = 0.01,
-) -> dict[str, Any] | None:
+) -> Found | None:
     """Say which members each querying attacker finds at a false positive rate, and what they find together.
 
     Args:
@@ -147,7 +139,7 @@ def judge_overlap(
         memberships: the truth, by repetition.
 
     Returns:
-        The section `found` of a result; None where fewer than two attackers query, or where there are too few
+        What they find; None where fewer than two attackers query, or where there are too few
         non-members for the rate.
     """
     names = [inference.name for inference in inferences[0] if inference.knowledge is not Knowledge.BLIND]
@@ -174,17 +166,17 @@ def judge_overlap(
             either = np.count_nonzero((accused[first] | accused[second]) & membership)
             if either:
                 found.append(np.count_nonzero(accused[first] & accused[second] & membership) / either)
-    combined = {name: figure.to_json() for name, figure in _combine(shares, average).items()}
-    return {
-        "fpr": fpr,
-        "attackers": {name: combined[name] for name in names},
-        "any": combined["any"],
-        "any_fpr": combined["any_fpr"],
-        "pairs": [
-            {"first": first, "second": second, "jaccard": float(np.mean(found)) if found else None}
+    combined = _combine(shares, average)
+    return Found(
+        fpr=fpr,
+        attackers={name: combined[name] for name in names},
+        any=combined["any"],
+        any_fpr=combined["any_fpr"],
+        pairs=[
+            Pair(first=first, second=second, jaccard=float(np.mean(found)) if found else None)
             for (first, second), found in overlaps.items()
         ],
-    }
+    )
 
 
 def judge_defence(

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +21,7 @@ from privattack.defences.base import Defence
 from privattack.errors import UserError
 from privattack.models.shadow_bank import ShadowBank
 from privattack.randomness import derive, generator
+from privattack.results.result import Asked, Shadow
 from privattack.service import Service
 from privattack.victims import LocalVictim
 
@@ -137,11 +137,11 @@ class ShadowAudit(Audit):
             split=written,
             extra={
                 "shadow": None if bank is None else _describe(bank, self.data),
-                "audit": {
-                    "pool": len(self.pool.images),
-                    "candidates": len(self.rounds[0].candidates),
-                    "public": len(self.rounds[0].public),
-                },
+                "audit": Asked(
+                    pool=len(self.pool.images),
+                    candidates=len(self.rounds[0].candidates),
+                    public=len(self.rounds[0].public),
+                ),
                 "found": judge_overlap(inferences, memberships, average=average),
             },
         )
@@ -205,15 +205,15 @@ def _rounds(attack: ShadowAttack, data: DataSet, pool: ShadowPool, budget: int, 
     return rounds
 
 
-def _describe(bank: ShadowBank, data: DataSet) -> dict[str, Any]:
+def _describe(bank: ShadowBank, data: DataSet) -> Shadow:
     members, test = [], []
     for number in range(len(bank)):
         hits = bank.on_pool(number).argmax(dim=1) == bank.pool.labels
         members.append(metrics.proportion(hits[bank.membership[number]].numpy()))
         test.append(metrics.proportion((bank.on_test(number).argmax(dim=1) == data.test.labels).numpy()))
-    return {
-        "count": len(bank),
-        "trained": bank.trained,
-        "train_accuracy": metrics.over_targets(members).to_json(),
-        "test_accuracy": metrics.over_targets(test).to_json(),
-    }
+    return Shadow(
+        count=len(bank),
+        trained=bank.trained,
+        train_accuracy=metrics.over_targets(members),
+        test_accuracy=metrics.over_targets(test),
+    )

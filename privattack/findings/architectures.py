@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from privattack.findings.contests import placed
-from privattack.results.contests import beyond, conditions, contender, contender_by_budget
-from privattack.results.figures import Measurement, Result, figure, given, is_extraction, share
+from privattack.measurement import Measurement
+from privattack.results.contests import conditions, contender, contender_by_budget
+from privattack.results.figures import ahead, beyond, share
 from privattack.results.naming import attributes, below, count, flat, label, varying
+from privattack.results.result import Result, Run
 
 # What copies may differ in, and what has no part in an extraction.
 OWN = ("surrogate.network", "transfer", "nonmembers", "shadow", "shadow_members")
@@ -44,20 +46,20 @@ def architecture_worth(results: Sequence[Result]) -> list[str]:
 
 
 def _copies(results: Sequence[Result]) -> list[Copies]:
-    copying = [result for result in results if is_extraction(result) and contender(result)]
-    varied = varying(result["run"] for result in copying)
+    copying = [result for result in results if result.is_extraction and contender(result)]
+    varied = varying(result.run for result in copying)
     shown = ["attack", "defence", *(name for name in varied if not below(name, ("surrogate", "budget")))]
     found: dict[str, Copies] = {}
     for result in copying:
-        run = result["run"]
+        run = result.run
         target = attributes(run)["target"]
         copies = found.setdefault(conditions(result, _is_own), Copies(label(run, shown), target))
         network = _network(run, "surrogate")
         is_alike = network == _network(run, "target")
         fidelity = copies.alike if is_alike else copies.others.setdefault(_name(network), {})
         for budget, attacker in contender_by_budget(result).items():
-            if given(figure(attacker, "fidelity")):
-                fidelity[budget] = figure(attacker, "fidelity")
+            if attacker.figure("fidelity").given:
+                fidelity[budget] = attacker.figure("fidelity")
     return list(found.values())
 
 
@@ -65,9 +67,9 @@ def _is_own(name: str) -> bool:
     return name == "surrogate" or any(name == own or name.startswith(f"{own}.") for own in ("budget", *OWN))
 
 
-def _network(run: Mapping[str, Any], group: str) -> dict[str, Any]:
+def _network(run: Run, group: str) -> dict[str, Any]:
     """Return a network's class and settings."""
-    network = flat(run["config"].get(group, {}).get("network"))
+    network = flat(run.config.get(group, {}).get("network"))
     return {name: value for name, value in network.items() if name != "_partial_"}
 
 
@@ -83,7 +85,7 @@ def _sentence(architecture: str, other: str, pairs: Mapping[int, tuple[Measureme
     losses = {budget: beyond(different, alike) for budget, (alike, different) in pairs.items()}
     budget = max(pairs, key=lambda one: max(gains[one], losses[one]))
     alike, different = pairs[budget]
-    apart = 100 * abs(alike["value"] - different["value"])
+    apart = 100 * abs(ahead(alike, different))
     if gains[budget] > 0:
         verdict = f"knowing the architecture is worth {apart:.1f} points"
     elif losses[budget] > 0:
@@ -91,8 +93,8 @@ def _sentence(architecture: str, other: str, pairs: Mapping[int, tuple[Measureme
     else:
         verdict = "knowing the architecture is worth nothing that can be measured"
     if len(pairs) > 1:
-        ahead, behind = (sum(gap > 0 for gap in gaps.values()) for gaps in (gains, losses))
-        verdict += f"; beyond the intervals it is ahead at {ahead} of {len(pairs)} budgets, behind at {behind}"
+        better, worse = (sum(gap > 0 for gap in gaps.values()) for gaps in (gains, losses))
+        verdict += f"; beyond the intervals it is ahead at {better} of {len(pairs)} budgets, behind at {worse}"
     return (
         f"at {count(budget)} queries a copy of the target's own architecture ({architecture}) reaches {share(alike)} "
         f"fidelity, one of another ({other}) {share(different)}: {verdict}."

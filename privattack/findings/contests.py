@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from privattack.results.contests import Contest, beyond
-from privattack.results.figures import figure, given, share
+from privattack.results.contests import Contest
+from privattack.results.figures import beyond, share
 from privattack.results.naming import count
 
 
@@ -71,8 +71,8 @@ def _gaps(contest: Contest, name: str) -> dict[int, tuple[float, float]]:
     for budget, point in contest.contestants[name].points.items():
         if random is None or budget not in random.points:
             continue
-        ours, theirs = figure(point, "fidelity"), figure(random.points[budget], "fidelity")
-        if given(ours) and given(theirs):
+        ours, theirs = point.figure("fidelity"), random.points[budget].figure("fidelity")
+        if ours.given and theirs.given:
             gaps[budget] = beyond(ours, theirs), beyond(theirs, ours)
     return dict(sorted(gaps.items()))
 

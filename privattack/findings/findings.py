@@ -12,8 +12,8 @@ from privattack.findings.architectures import architecture_worth
 from privattack.findings.pools import overlaps
 from privattack.findings.subjects import Finding, Subject
 from privattack.results.contests import contests
-from privattack.results.figures import Result
 from privattack.results.naming import IMMATERIAL, attributes, below, flat, label, varying
+from privattack.results.result import Result, Run
 
 NO_DEFENCE = "privattack.defences.none.NoDefence"
 
@@ -51,9 +51,9 @@ def findings(results: Sequence[Result]) -> list[str]:
     of the strongest, with the number of those for which it holds.
 
     Args:
-        results: contents of `result.json`, one or more; each needs `run`, `target`, `service` and `attackers`.
+        results: one or more.
     """
-    varied = varying(result["run"] for result in results)
+    varied = varying(result.run for result in results)
     subjects = _subjects(results)
     compared = contests(results)
     return [
@@ -70,9 +70,9 @@ def _said(rules: Sequence[Rule], subjects: Sequence[Subject], varied: Sequence[s
     found: list[str] = []
     for rule, about in rules:
         named = [name for name in varied if not about or below(name, about)]
-        groups: dict[str, list[tuple[Mapping[str, Any], Finding | None]]] = {}
+        groups: dict[str, list[tuple[Run, Finding | None]]] = {}
         for subject in subjects:
-            run = subject.result["run"]
+            run = subject.result.run
             alike = label(run, [name for name in named if name not in REPEATED])
             groups.setdefault(alike, []).append((run, rule(subject)))
         merged = [finding for group in groups.values() for finding in _merged(group, named)]
@@ -80,7 +80,7 @@ def _said(rules: Sequence[Rule], subjects: Sequence[Subject], varied: Sequence[s
     return found
 
 
-def _merged(group: Sequence[tuple[Mapping[str, Any], Finding | None]], named: Sequence[str]) -> Iterator[Finding]:
+def _merged(group: Sequence[tuple[Run, Finding | None]], named: Sequence[str]) -> Iterator[Finding]:
     """Yield for each verdict the strongest finding, with the number of runs that share it."""
     held = [(run, finding) for run, finding in group if finding is not None]
     for verdict in dict.fromkeys(finding.verdict for _, finding in held):
@@ -93,14 +93,14 @@ def _merged(group: Sequence[tuple[Mapping[str, Any], Finding | None]], named: Se
         yield replace(strongest, sentence=sentence)
 
 
-def _placed(run: Mapping[str, Any], sentence: str, named: Sequence[str]) -> str:
+def _placed(run: Run, sentence: str, named: Sequence[str]) -> str:
     """Put before a sentence which run it is of, as far as it does not say so itself."""
     told, defence = set(), attributes(run)["defence"]
     if defence != "none" and f" {defence} " in f" {sentence} ":
         told.add("defence")
-    if f"{run['budget']:,} queries" in sentence:
+    if f"{run.budget:,} queries" in sentence:
         told.add("budget")
-    if f"over {run.get('targets')} targets," in sentence:
+    if f"over {run.targets} targets," in sentence:
         told.add("targets")
     if which := label(run, [name for name in named if name not in told]):
         return f"{which}: {sentence}"
@@ -114,7 +114,7 @@ def _subjects(results: Sequence[Result]) -> list[Subject]:
 
 
 def _undefended(result: Result) -> bool:
-    return flat(result["run"]["config"]).get("defence._target_") == NO_DEFENCE
+    return flat(result.run.config).get("defence._target_") == NO_DEFENCE
 
 
 def _settings(result: Result) -> str:
@@ -125,4 +125,4 @@ def _settings(result: Result) -> str:
             return {name: material(value) for name, value in node.items() if name not in IMMATERIAL | {"defence"}}
         return node
 
-    return json.dumps([material(result["run"]), result["target"]["fingerprint"]], sort_keys=True, default=str)
+    return json.dumps([material(result.run.model_dump()), result.target.fingerprint], sort_keys=True, default=str)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from privattack.results.figures import Result
 from privattack.results.naming import attributes
+from privattack.results.result import Result
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Subject:
     @property
     def defence(self) -> str:
         """Its name."""
-        return attributes(self.result["run"])["defence"]
+        return attributes(self.result.run)["defence"]
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,8 @@
 """Pure functions: arrays in, numbers with 95 % intervals out."""
 
+from privattack.measurement import Measurement
 from privattack.metrics.extraction import kl_divergence
-from privattack.metrics.measurement import (
-    Measurement,
-    clopper_pearson,
-    mean,
-    over_repetitions,
-    over_targets,
-    proportion,
-)
+from privattack.metrics.intervals import clopper_pearson, mean, over_repetitions, over_targets, proportion
 from privattack.metrics.membership import (
     attack_accuracy,
     auc,

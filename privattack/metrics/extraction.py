@@ -3,7 +3,8 @@
 import numpy as np
 from jaxtyping import Float
 
-from privattack.metrics.measurement import Measurement, mean
+from privattack.measurement import Measurement
+from privattack.metrics.intervals import mean
 
 
 def kl_divergence(

@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from sklearn.metrics import roc_curve
 
-from privattack.metrics.measurement import Measurement, clopper_pearson, over_repetitions, over_targets, proportion
+from privattack.measurement import Measurement
+from privattack.metrics.intervals import clopper_pearson, over_repetitions, over_targets, proportion
 
 NORMAL_QUANTILE = 1.959963984540054
 RESAMPLES = 1_000

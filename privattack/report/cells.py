@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from privattack.results.figures import Measurement, given, plain
+from privattack.measurement import Measurement
+from privattack.results.figures import plain
 
 
 def box(name: str, caption: str, titles: Sequence[str], rows: Iterable[str], *, classes: str = "") -> str:
@@ -24,15 +25,15 @@ def row(first: str, cells: Iterable[str]) -> str:
 
 def percent(measurement: Measurement) -> str:
     """Return a share with its interval, or why it is missing."""
-    if not given(measurement):
+    if not measurement.given:
         return missing(measurement)
-    value, low, high = (100 * measurement[part] for part in ("value", "low", "high"))
+    value, low, high = (100 * figure for figure in measurement.known)
     return f"<strong>{value:.1f}</strong> [{low:.1f}, {high:.1f}]"
 
 
 def number(measurement: Measurement) -> str:
     """Return a number with its interval, or why it is missing."""
-    return escape(plain(measurement)) if given(measurement) else missing(measurement)
+    return escape(plain(measurement)) if measurement.given else missing(measurement)
 
 
 def missing(measurement: Measurement) -> str:
@@ -42,4 +43,4 @@ def missing(measurement: Measurement) -> str:
 
 def why(measurement: Measurement) -> str:
     """Return why a figure is missing."""
-    return str(measurement.get("why", "not measured"))
+    return str(measurement.why)

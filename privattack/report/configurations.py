@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from privattack.results.collect import Collection
 from privattack.results.naming import flat, label, varying
+from privattack.results.result import Job
 
 
 def configurations(collection: Collection) -> str:
     """Return every run's settings: once those that all share, and for each run the others."""
-    entries = [(run.folder, run.result["run"]) for run in collection.runs]
+    entries: list[tuple[Path, Job]] = [(run.folder, run.result.run) for run in collection.runs]
     entries += [(job.folder, job.run) for job in collection.failures]
-    settings = [flat(run["config"]) for _, run in entries]
+    settings = [flat(run.config) for _, run in entries]
     shared = {
         name: value
         for name, value in settings[0].items()

@@ -2,95 +2,84 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from privattack.results.figures import (
-    LOW_RATE,
-    Attacker,
-    Measurement,
-    Result,
-    figure,
-    given,
-    has_many,
-    plain,
-    ranked,
-)
+from privattack.measurement import Measurement
+from privattack.results.figures import LOW_RATE, has_many, plain, ranked
 from privattack.results.naming import count, option
-from privattack.results.study import SETTINGS, comparable, deviations, headline, study
+from privattack.results.result import Attacker, Result
+from privattack.results.study import SETTINGS, comparable, deviations, study
 
 Row = dict[str, str]
 
 
 def percent(measurement: Measurement, *, interval: bool = True) -> str:
     """Return a share as per cent, with its interval: `89.66 [88.9, 90.4]`."""
-    if not given(measurement):
+    if not measurement.given:
         return "-"
-    text = f"{100 * measurement['value']:.2f}"
-    if interval:
-        text += f" [{100 * measurement['low']:.1f}, {100 * measurement['high']:.1f}]"
-    return text
+    value, low, high = (100 * figure for figure in measurement.known)
+    return f"{value:.2f} [{low:.1f}, {high:.1f}]" if interval else f"{value:.2f}"
 
 
-def table(result: dict[str, Any], folder: Path) -> str:
+def table(result: Result, folder: Path) -> str:
     """Return a row per attacker, of many the best first, then what the target was, the findings and the place."""
-    run, target = result["run"], result["target"]
-    attackers = ranked(result["attackers"]) if has_many(result) else result["attackers"]
+    run, target = result.run, result.target
+    attackers = ranked(result.attackers) if has_many(result) else result.attackers
     lines = _aligned([_row(result, attacker) for attacker in attackers])
     if study(run)[1] is not None and not comparable(run):
-        settings = SETTINGS[run["attack"]] | deviations(run)
+        settings = SETTINGS[run.attack] | deviations(run)
         lines.append(f"(published with {' '.join(f'{name}={value}' for name, value in settings.items())})")
     lines += _curves(attackers)
-    origin = "trained now" if target["trained"] else "not trained in this run"
-    number, unit = (run["targets"], "target") if run.get("targets") else (run["repetitions"], "repetition")
-    images = result["service"]["images"]
-    asked = f"{images} of {run['budget']}" if images < run["budget"] else str(images)
+    origin = "trained now" if target.trained else "not trained in this run"
+    number, unit = (run.targets, "target") if run.targets else (run.repetitions, "repetition")
+    images = result.service.images
+    asked = f"{images} of {run.budget}" if images < run.budget else str(images)
     lines += [
         "",
-        f"target: {percent(target['test_accuracy'])} % test accuracy, {origin}; "
-        f"{asked} queries, {number} {unit}{'s' if number > 1 else ''}, seed {run['seed']}",
+        f"target: {percent(target.test_accuracy)} % test accuracy, {origin}; "
+        f"{asked} queries, {number} {unit}{'s' if number > 1 else ''}, seed {run.seed}",
     ]
-    if shadow := result.get("shadow"):
+    if shadow := result.shadow:
         lines.append(
-            f"shadow models: {shadow['count']}, {shadow['trained']} trained now; "
-            f"{percent(shadow['test_accuracy'])} % test accuracy"
+            f"shadow models: {shadow.count}, {shadow.trained} trained now; "
+            f"{percent(shadow.test_accuracy)} % test accuracy"
         )
-    return "\n".join([*lines, *(f"finding: {sentence}" for sentence in result["findings"]), f"files: {folder}"])
+    return "\n".join([*lines, *(f"finding: {sentence}" for sentence in result.findings), f"files: {folder}"])
 
 
 def _curves(attackers: Sequence[Attacker]) -> list[str]:
     """Return a line per attacker with the headline at each budget: `adaptive fidelity: 100 71.2, 300 83.0 %`."""
     lines = []
     for attacker in attackers:
-        if curve := attacker.get("curve"):
-            name = headline(attacker["metrics"])
-            points = ((point["budget"], figure({**attacker, **point}, name)["value"]) for point in curve)
+        if attacker.curve:
+            name = attacker.headline
+            points = ((point.budget, point.metrics[name].value) for point in attacker.curve)
             shown = (f"{count(budget)} {'-' if value is None else f'{100 * value:.1f}'}" for budget, value in points)
-            lines.append(f"{attacker['name']} {name}: {', '.join(shown)} %")
+            lines.append(f"{attacker.name} {name}: {', '.join(shown)} %")
     return ["", *lines] if lines else []
 
 
 def _row(result: Result, attacker: Attacker) -> Row:
-    run, metrics = result["run"], attacker["metrics"]
-    name = headline(metrics)
+    run, metrics = result.run, attacker.metrics
+    name = attacker.headline
     success = metrics[name]
     row = {
-        "attack": run["attack"],
+        "attack": run.attack,
         "defence": option(run, "defence") or "",
-        "attacker": attacker["name"],
+        "attacker": attacker.name,
         "figure": name,
         "% [95 % interval]": percent(success),
-        "sd": f"{100 * success['sd']:.2f}" if success.get("sd") is not None else "-",
+        "sd": f"{100 * success.sd:.2f}" if success.sd is not None else "-",
     }
     if "auc" in metrics:
         row |= {
-            "AUC": plain(metrics["auc"]) if given(metrics["auc"]) else "-",
-            "% TPR at 1 % FPR": percent(figure(attacker, LOW_RATE)),
+            "AUC": plain(metrics["auc"]) if metrics["auc"].given else "-",
+            "% TPR at 1 % FPR": percent(attacker.figure(LOW_RATE)),
         }
-    if any(one["knowledge"] == "published" for one in result["attackers"]):
+    if any(one.knowledge == "published" for one in result.attackers):
         metric, published = study(run)
-        beside = attacker["knowledge"] == "published" and name == metric
+        beside = attacker.knowledge == "published" and name == metric
         row["published"] = f"{100 * published:.2f}" if beside and published is not None else "-"
-    return row | {"seconds": f"{result['timings']['attack_seconds']:.2f}"}
+    return row | {"seconds": f"{result.timings['attack_seconds']:.2f}"}
 
 
 def _aligned(rows: Sequence[Row]) -> list[str]:

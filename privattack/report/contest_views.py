@@ -5,12 +5,14 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from privattack.measurement import Measurement
 from privattack.report.cells import box, percent, row
 from privattack.report.drawing import REFERENCE, Panel, add_band, empty_plot, line_of, show_legend
 from privattack.report.looks import LOOKS, Look, look
-from privattack.results.contests import Contest, Contestant, beyond
-from privattack.results.figures import FEW, Attacker, Measurement, figure, given
+from privattack.results.contests import Contest, Contestant
+from privattack.results.figures import FEW, beyond
 from privattack.results.naming import count
+from privattack.results.result import Attacker
 
 METRICS = {"fidelity": "fidelity", "accuracy_unqueried": "accuracy, unqueried"}
 HEIGHT = 440  # pixels
@@ -45,7 +47,7 @@ def _table(contest: Contest) -> str:
 def _lead(first: Measurement, others: Sequence[Measurement]) -> str:
     if (gap := beyond(first, *others)) > 0:
         return f"<strong>{100 * gap:.1f}</strong>" if gap >= 0.0005 else "<strong>under 0.1</strong>"
-    near = sum(other["high"] >= first["low"] for other in others)
+    near = sum(other.known.high >= first.known.low for other in others)
     return f"none <small>({near} overlap{'s' * (near == 1)})</small>"
 
 
@@ -79,13 +81,11 @@ def _panel(contest: Contest, metric: str, looks: Mapping[str, Look]) -> Panel:
             continue
         budgets, figures = list(known), list(known.values())
         asked.update(budgets)
-        lowest = min(lowest, *(one["low"] for one in figures))
+        lowest = min(lowest, *(one.known.low for one in figures))
         add_band(plot, budgets, figures, drawn.colour, opacity=0.15 if len(lines) <= FEW else 0.12)
-        plot.add_scatter(
-            x=budgets, y=[one["value"] for one in figures], mode="lines+markers", name=name, **line_of(drawn)
-        )
+        plot.add_scatter(x=budgets, y=[one.value for one in figures], mode="lines+markers", name=name, **line_of(drawn))
     if metric == "accuracy_unqueried" and asked:
-        accuracy = contest.target["value"]
+        accuracy = contest.target.known.value
         lowest = min(lowest, accuracy)
         ends = [min(asked), max(asked)]
         plot.add_scatter(x=ends, y=[accuracy] * 2, mode="lines", name="target", line=REFERENCE)
@@ -99,5 +99,5 @@ def _panel(contest: Contest, metric: str, looks: Mapping[str, Look]) -> Panel:
 
 
 def _known(points: Mapping[int, Attacker], metric: str) -> dict[int, Measurement]:
-    figures = {budget: figure(point, metric) for budget, point in sorted(points.items())}
-    return {budget: measured for budget, measured in figures.items() if given(measured)}
+    figures = {budget: point.figure(metric) for budget, point in sorted(points.items())}
+    return {budget: measured for budget, measured in figures.items() if measured.given}

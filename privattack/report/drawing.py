@@ -7,8 +7,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from privattack.measurement import Measurement
 from privattack.report.looks import Look
-from privattack.results.figures import Measurement
 
 INK, FAINT = "#1a1a1a", "#dcdcdc"
 HEIGHT = 340  # pixels
@@ -60,7 +60,7 @@ def add_band(
     plot: go.Figure, x: Sequence[int], measurements: Sequence[Measurement], colour: str, *, opacity: float = 0.15
 ) -> None:
     """Draw the intervals of a line's points as a band."""
-    edge = [one["high"] for one in measurements] + [one["low"] for one in reversed(measurements)]
+    edge = [one.known.high for one in measurements] + [one.known.low for one in reversed(measurements)]
     add_area(plot, [*x, *reversed(x)], edge, colour, opacity=opacity)
 
 
@@ -74,9 +74,9 @@ def add_area(plot: go.Figure, x: Sequence[int | float], y: Sequence[float], colo
 
 def error_of(measurement: Measurement) -> dict[str, Any]:
     """Return Plotly's settings of an error bar: the measurement's interval."""
-    value = measurement["value"]
+    value, low, high = measurement.known
     return {
-        "array": [measurement["high"] - value], "arrayminus": [value - measurement["low"]],
+        "array": [high - value], "arrayminus": [value - low],
         "symmetric": False, "color": "#737373", "thickness": 1.2,
     }  # fmt: skip
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from privattack.results.collect import Run
-from privattack.results.figures import QUERYING, figure, given, ranked, ranking_metric
+from privattack.results.collect import Finished
+from privattack.results.figures import QUERYING, ranked, ranking_metric
 
 LEADERS = 6  # lines of a plot that an eye can follow
 
@@ -37,14 +37,14 @@ def look(number: int) -> Look:
     return Look(COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)], MARKERS[number % len(MARKERS)])
 
 
-def looks_of(runs: Sequence[Run]) -> dict[str, Look]:
+def looks_of(runs: Sequence[Finished]) -> dict[str, Look]:
     """Return the look of each attacker of some runs, by name: the same in every plot over them."""
     looks: dict[str, Look] = {}
     taken: set[str] = set()
     others = 0
     for run in runs:
-        for attacker in run.result["attackers"]:
-            name, knowledge = attacker["name"], attacker["knowledge"]
+        for attacker in run.result.attackers:
+            name, knowledge = attacker.name, attacker.knowledge
             if name in looks:
                 continue
             if knowledge in LOOKS and knowledge not in taken:
@@ -56,14 +56,14 @@ def looks_of(runs: Sequence[Run]) -> dict[str, Look]:
     return looks
 
 
-def leaders(runs: Sequence[Run], metric: str | None = None) -> list[str]:
+def leaders(runs: Sequence[Finished], metric: str | None = None) -> list[str]:
     """Return the names of the attackers that a plot shows at once: the best who query, and those who do not.
 
     Each counts with the highest of his figures over the runs; they stand in the order of the results.
     """
-    attackers = [attacker for run in runs for attacker in run.result["attackers"]]
+    attackers = [attacker for run in runs for attacker in run.result.attackers]
     metric = metric or ranking_metric(attackers)
-    order = [one for one in ranked(attackers, metric) if given(figure(one, metric))]
-    querying = list(dict.fromkeys(one["name"] for one in order if one["knowledge"] in QUERYING))[:LEADERS]
-    seen = {*querying, *(one["name"] for one in order if one["knowledge"] not in QUERYING)}
-    return [name for name in dict.fromkeys(one["name"] for one in attackers) if name in seen]
+    order = [one for one in ranked(attackers, metric) if one.figure(metric).given]
+    querying = list(dict.fromkeys(one.name for one in order if one.knowledge in QUERYING))[:LEADERS]
+    seen = {*querying, *(one.name for one in order if one.knowledge not in QUERYING)}
+    return [name for name in dict.fromkeys(one.name for one in attackers) if name in seen]

@@ -124,7 +124,7 @@ class Panels:
 
 
 def _title(collection: Collection) -> str:
-    attacks = dict.fromkeys(run.result["run"]["attack"] for run in collection.runs)
+    attacks = dict.fromkeys(run.result.run.attack for run in collection.runs)
     return " - ".join(["privattack", ", ".join(attacks) or "failed jobs"])
 
 
@@ -133,7 +133,7 @@ def _head(collection: Collection) -> str:
     words = f"{runs} run{'s' * (runs != 1)}"
     if jobs:
         words += f", and {jobs} job{'s' * (jobs != 1)} that failed"
-    versions = dict.fromkeys(json.dumps(run.result["versions"]) for run in collection.runs)
+    versions = dict.fromkeys(json.dumps(run.result.versions) for run in collection.runs)
     made = "; ".join(", ".join(f"{name} {number}" for name, number in json.loads(one).items()) for one in versions)
     return (
         f"<h1>{escape(_title(collection))}</h1>\n"

@@ -15,7 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from privattack.report.drawing import FAINT, Panel
 from privattack.report.plots import against_budget, histograms, rocs
-from privattack.results.collect import Run
+from privattack.results.collect import Finished
 
 # Plotly's names of dashes and markers, as matplotlib has them.
 DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-.", "longdashdot": (0, (10, 3, 2, 3))}
@@ -34,7 +34,7 @@ STYLE: dict[Any, Any] = {
 }  # fmt: skip
 
 
-def write_pictures(folder: Path, runs: Sequence[Run]) -> None:
+def write_pictures(folder: Path, runs: Sequence[Finished]) -> None:
     """Write events with a run's ROC and histograms, and with success against budget, into `folder`.
 
     Drawing takes tenths of a second, so a sweep has pictures of its own, and none for each run.

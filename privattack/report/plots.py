@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 
+from privattack.measurement import Measurement
 from privattack.report.drawing import (
     INK,
     REFERENCE,
@@ -19,29 +20,16 @@ from privattack.report.drawing import (
     show_legend,
 )
 from privattack.report.looks import LEADERS, LOOKS, Look, leaders, looks_of
-from privattack.results.collect import Histogram, Run
+from privattack.results.collect import Finished, Histogram
 from privattack.results.curves import runs_at_each_budget
-from privattack.results.figures import (
-    CHANCE,
-    FEW,
-    LOW_RATE,
-    QUERYING,
-    WORDS,
-    Measurement,
-    best,
-    compared_by,
-    figure,
-    given,
-    having,
-    ranked,
-)
+from privattack.results.figures import CHANCE, FEW, LOW_RATE, QUERYING, WORDS, ahead, best, compared_by, ranked
 from privattack.results.naming import below, label, varying
 
 SHAPES = ("circle", "square", "diamond", "triangle-up", "x", "star", "pentagon", "triangle-down")
 WIDE_HEIGHT = 520  # pixels
 
 
-def against_budget(runs: Sequence[Run]) -> list[Panel]:
+def against_budget(runs: Sequence[Finished]) -> list[Panel]:
     """Return success against budget by two metrics, a panel for all that differs in nothing else.
 
     The budgets are those of runs and of their curves. Of many attackers the best are drawn.
@@ -56,7 +44,7 @@ def against_budget(runs: Sequence[Run]) -> list[Panel]:
     return panels
 
 
-def by_budget(runs: Sequence[Run]) -> list[tuple[str, list[Run]]]:
+def by_budget(runs: Sequence[Finished]) -> list[tuple[str, list[Finished]]]:
     """Return the groups of runs that differ in budget alone, one for each of two budgets or more, in their order.
 
     A run with curves stands for one at each of their budgets.
@@ -64,7 +52,7 @@ def by_budget(runs: Sequence[Run]) -> list[tuple[str, list[Run]]]:
     found = []
     for title, group in alike(runs_at_each_budget(runs), besides=("budget",)):
         # A budget of a curve may have been run by itself, too: with the same figures.
-        each = {run.result["run"]["budget"]: run for run in group}
+        each = {run.result.run.budget: run for run in group}
         if len(each) > 1:
             found.append((title, [each[budget] for budget in sorted(each)]))
     return found
@@ -74,28 +62,28 @@ def _words(metric: str) -> str:
     return WORDS.get(metric, metric.replace("_", ", ")) if metric != "auc" else metric
 
 
-def _budget_panel(title: str, metric: str, runs: Sequence[Run], looks: dict[str, Look], picture: str) -> Panel:
+def _budget_panel(title: str, metric: str, runs: Sequence[Finished], looks: dict[str, Look], picture: str) -> Panel:
     plot = empty_plot("queries (log scale)", _words(metric))
     ends, highest = [], 0.0
     for name in leaders(runs, metric):
         points = [
-            (run.result["run"]["budget"], figure(attacker, metric))
+            (run.result.run.budget, attacker.figure(metric))
             for run in runs
-            for attacker in run.result["attackers"]
-            if attacker["name"] == name and given(figure(attacker, metric))
+            for attacker in run.result.attackers
+            if attacker.name == name and attacker.figure(metric).given
         ]
         budgets, figures = [budget for budget, _ in points], [one for _, one in points]
-        values = [one["value"] for one in figures]
-        highest = max([highest, *(one["high"] for one in figures)])
+        values = [one.known.value for one in figures]
+        highest = max([highest, *(one.known.high for one in figures)])
         add_band(plot, budgets, figures, looks[name].colour)
         plot.add_scatter(x=budgets, y=values, mode="lines+markers", name=name, **line_of(looks[name]))
         ends.append((values[-1], name, looks[name].colour))
-    asked = sorted({run.result["run"]["budget"] for run in runs})
+    asked = sorted({run.result.run.budget for run in runs})
     if metric in CHANCE:
         plot.add_hline(y=CHANCE[metric], line=REFERENCE)
         ends.append((CHANCE[metric], "coin", INK))
     elif metric == "accuracy_unqueried":
-        target = runs[0].result["target"]["test_accuracy"]["value"]
+        target = runs[0].result.target.test_accuracy.known.value
         plot.add_hline(y=target, line=REFERENCE)
         ends.append((target, "target", INK))
     # Rates at few false alarms would all lie at the bottom of an axis up to 1.
@@ -108,7 +96,7 @@ def _budget_panel(title: str, metric: str, runs: Sequence[Run], looks: dict[str,
     return Panel(title, words, plot, picture=picture)
 
 
-def rocs(runs: Sequence[Run]) -> list[Panel]:
+def rocs(runs: Sequence[Finished]) -> list[Panel]:
     """Return ROC curves, both axes logarithmic, with the diagonal of a coin; a panel per run.
 
     Of many attackers the best are seen, the others are one click on the legend away.
@@ -116,12 +104,12 @@ def rocs(runs: Sequence[Run]) -> list[Panel]:
     panels, looks = [], looks_of(runs)
     for title, run in _titled([run for run in runs if run.rocs]):
         # Below one false alarm among the non-members, half of the candidates, there is nothing to see.
-        judged = max(figure(attacker)["n"] for attacker in run.result["attackers"])
+        judged = max(attacker.figure().n for attacker in run.result.attackers)
         floor = max(1e-4, 2 / max(judged, 2))
         plot = empty_plot("false positive rate (log)", "true positive rate (log)")
         plot.add_scatter(x=[floor, 1], y=[floor, 1], mode="lines", name="coin", line=REFERENCE)
         seen = leaders([run])
-        for name in [one["name"] for one in ranked(run.result["attackers"]) if one["name"] in run.rocs]:
+        for name in [one.name for one in ranked(run.result.attackers) if one.name in run.rocs]:
             points = [
                 (fpr, tpr)
                 for fpr, tpr in zip(run.rocs[name].fpr, run.rocs[name].tpr, strict=True)
@@ -146,14 +134,14 @@ def rocs(runs: Sequence[Run]) -> list[Panel]:
     return panels
 
 
-def histograms(runs: Sequence[Run]) -> list[Panel]:
+def histograms(runs: Sequence[Finished]) -> list[Panel]:
     """Return how the scores of members and of non-members are spread; a panel per attacker of a run, the best first.
 
     Those of many attackers are folded but for the best.
     """
     panels = []
     for title, run in _titled([run for run in runs if run.histograms]):
-        names = [one["name"] for one in ranked(run.result["attackers"]) if one["name"] in run.histograms]
+        names = [one.name for one in ranked(run.result.attackers) if one.name in run.histograms]
         for place, name in enumerate(names):
             histogram = run.histograms[name]
             plot = empty_plot("score (higher: more likely a member)", "share of images")
@@ -185,27 +173,27 @@ def _stairs(histogram: Histogram, counts: Sequence[float]) -> tuple[list[float],
     return [*x, x[-1]], [*y, 0.0]
 
 
-def privacy_against_utility(runs: Sequence[Run]) -> list[Panel]:
+def privacy_against_utility(runs: Sequence[Finished]) -> list[Panel]:
     """Return the best attacker's success against what honest users get: a point per defence and its settings.
 
     Of the runs of a defence, the one in which the attack does best.
     """
     panels = []
     besides = ("defence", "budget", "seed", "repetitions", "targets")
-    named = ["defence", *(name for name in varying(run.result["run"] for run in runs) if below(name, ("defence",)))]
-    for title, group in alike([run for run in runs if having(run.result, *QUERYING)], besides=besides):
+    named = ["defence", *(name for name in varying(run.result.run for run in runs) if below(name, ("defence",)))]
+    for title, group in alike([run for run in runs if run.result.having(*QUERYING)], besides=besides):
         metric = compared_by(*(run.result for run in group))
-        strongest: dict[str, tuple[Run, Measurement]] = {}
+        strongest: dict[str, tuple[Finished, Measurement]] = {}
         for run in group:
             attacker = best(run.result, *QUERYING, metric=metric)
             if attacker is None:
                 continue
-            name, success = label(run.result["run"], named), figure(attacker, metric)
-            if name not in strongest or success["value"] > strongest[name][1]["value"]:
+            name, success = label(run.result.run, named), attacker.figure(metric)
+            if name not in strongest or ahead(success, strongest[name][1]) > 0:
                 strongest[name] = (run, success)
         if len(strongest) < 2:
             continue
-        highest = max(success["high"] for _, success in strongest.values())
+        highest = max(success.known.high for _, success in strongest.values())
         top = min(1.0, 1.2 * highest) if metric == LOW_RATE else 1.0
         for cost, short, words, tickformat in (
             ("test_accuracy", "users' accuracy", "accuracy that honest users see", ".0%"),
@@ -214,15 +202,15 @@ def privacy_against_utility(runs: Sequence[Run]) -> list[Panel]:
             plot = empty_plot(words, f"best attacker's {_words(metric)}")
             points = []
             for shape, (name, (run, success)) in zip(itertools.cycle(SHAPES), strongest.items()):
-                paid = run.result["service"][cost]
-                if not given(paid):
+                paid = getattr(run.result.service, cost)
+                if not paid.given:
                     continue
                 plot.add_scatter(
-                    x=[paid["value"]], y=[success["value"]], name=name, mode="markers",
+                    x=[paid.value], y=[success.value], name=name, mode="markers",
                     marker={"symbol": shape, "size": 11, "color": LOOKS["adaptive"].colour},
                     error_x=error_of(paid), error_y=error_of(success),
                 )  # fmt: skip
-                points.append((paid["value"], success["value"], name))
+                points.append((paid.known.value, success.known.value, name))
             label_points(plot, points, width=0.6 if cost == "l1" else 0.2, top=top)
             plot.update_xaxes(tickformat=tickformat, **({"range": [-0.4, 2.3]} if cost == "l1" else {}))
             plot.update_yaxes(tickformat=".0%", range=[-0.02 * top, TOP * top])
@@ -233,16 +221,16 @@ def privacy_against_utility(runs: Sequence[Run]) -> list[Panel]:
     return panels
 
 
-def alike(runs: Sequence[Run], *, besides: tuple[str, ...]) -> list[tuple[str, list[Run]]]:
+def alike(runs: Sequence[Finished], *, besides: tuple[str, ...]) -> list[tuple[str, list[Finished]]]:
     """Group runs that differ in nothing `besides` some settings, by a title that says in what groups differ."""
-    names = varying(run.result["run"] for run in runs)
+    names = varying(run.result.run for run in runs)
     shown = ["attack", *(name for name in names if name != "attack" and not below(name, besides))]
-    groups: dict[str, list[Run]] = {}
+    groups: dict[str, list[Finished]] = {}
     for run in runs:
-        groups.setdefault(label(run.result["run"], shown), []).append(run)
+        groups.setdefault(label(run.result.run, shown), []).append(run)
     return list(groups.items())
 
 
-def _titled(runs: Sequence[Run]) -> list[tuple[str, Run]]:
-    names = varying(run.result["run"] for run in runs)
-    return [(label(run.result["run"], ["attack", "defence", *names]), run) for run in runs]
+def _titled(runs: Sequence[Finished]) -> list[tuple[str, Finished]]:
+    names = varying(run.result.run for run in runs)
+    return [(label(run.result.run, ["attack", "defence", *names]), run) for run in runs]

@@ -8,20 +8,10 @@ from html import escape
 from privattack.report.cells import box, number, percent, row, why
 from privattack.report.drawing import INK, REFERENCE, Panel, empty_plot, error_of
 from privattack.report.looks import Look, looks_of
-from privattack.results.collect import Run
-from privattack.results.figures import (
-    CHANCE,
-    FEW,
-    LOW_RATE,
-    WORDS,
-    Attacker,
-    figure,
-    given,
-    is_extraction,
-    ranked,
-    ranking_metric,
-)
+from privattack.results.collect import Finished
+from privattack.results.figures import CHANCE, FEW, LOW_RATE, WORDS, ranked, ranking_metric
 from privattack.results.naming import below, label, varying
+from privattack.results.result import Attacker
 
 # What attackers must share to be ranked together, and the rest tells their runs apart.
 SAME = ("defence", "data", "nonmembers", "as_stored", "target", "seed")
@@ -45,21 +35,21 @@ class Ranking:
     @property
     def queries(self) -> int:
         """How many of the attackers ask the service."""
-        return sum(attacker["knowledge"] != "blind" for attacker, _ in self.attackers)
+        return sum(attacker.knowledge != "blind" for attacker, _ in self.attackers)
 
 
-def rankings(runs: Sequence[Run]) -> list[Ranking]:
+def rankings(runs: Sequence[Finished]) -> list[Ranking]:
     """Return the attackers of membership inference by target and defence, those of the most attackers first."""
-    inferring = [run for run in runs if not is_extraction(run.result)]
-    varied = varying(run.result["run"] for run in inferring)
+    inferring = [run for run in runs if not run.result.is_extraction]
+    varied = varying(run.result.run for run in inferring)
     same = ["defence", *(name for name in varied if below(name, SAME))]
     apart = [name for name in varied if not below(name, (*SAME, "targets"))]
     groups: dict[tuple[str, str], list[tuple[Attacker, str]]] = {}
     for run in inferring:
-        told, fingerprint = run.result["run"], str(run.result["target"]["fingerprint"])
-        title = label(told, same) + (f", {told['targets']} targets" if told.get("targets") else "")
+        told, fingerprint = run.result.run, str(run.result.target.fingerprint)
+        title = label(told, same) + (f", {told.targets} targets" if told.targets else "")
         group = groups.setdefault((title, fingerprint), [])
-        group += [(attacker, label(told, apart)) for attacker in run.result["attackers"]]
+        group += [(attacker, label(told, apart)) for attacker in run.result.attackers]
     found = []
     for (title, fingerprint), members in groups.items():
         metric = ranking_metric([attacker for attacker, _ in members])
@@ -85,21 +75,21 @@ def _table(ranking: Ranking) -> str:
     for place, (attacker, words) in enumerate(ranking.attackers, 1):
         cells = []
         for metric in COLUMNS:
-            measured = figure(attacker, metric)
-            if given(measured):
+            measured = attacker.figure(metric)
+            if measured.given:
                 cells.append((number if metric == "auc" else percent)(measured))
             else:
                 reasons[why(measured)] = None
                 cells.append(f'<abbr title="{escape(why(measured))}">-</abbr>')
         cells += [escape(words)] if several else []
-        rows.append(row(f"{place}. {attacker['name']}", cells))
+        rows.append(row(f"{place}. {attacker.name}", cells))
     caption = f"Ranked by {WORDS.get(ranking.metric, ranking.metric)}. Rates in %. Target {ranking.target[:8]}."
     caption += "".join(f" -: {reason}." for reason in reasons)
     titles = ["Attacker", *COLUMNS.values(), *(["Run"] if several else [])]
     return box(f"{ranking.title}, ranked", caption, titles, rows)
 
 
-def plots(found: Sequence[Ranking], runs: Sequence[Run]) -> list[Panel]:
+def plots(found: Sequence[Ranking], runs: Sequence[Finished]) -> list[Panel]:
     """Return for each ranking of many attackers their figures as points with intervals, below each other."""
     looks = looks_of(runs)
     return [_plot(ranking, looks) for ranking in found if ranking.queries > FEW]
@@ -108,11 +98,11 @@ def plots(found: Sequence[Ranking], runs: Sequence[Run]) -> list[Panel]:
 def _plot(ranking: Ranking, looks: dict[str, Look]) -> Panel:
     metric, words = ranking.metric, WORDS.get(ranking.metric, ranking.metric)
     plot = empty_plot(words, "")
-    shown = [(one, which) for one, which in ranking.attackers if given(figure(one, metric))]
+    shown = [(one, which) for one, which in ranking.attackers if one.figure(metric).given]
     for place, (attacker, _) in enumerate(shown):
-        measured, look = figure(attacker, metric), looks[attacker["name"]]
+        measured, look = attacker.figure(metric), looks[attacker.name]
         plot.add_scatter(
-            x=[measured["value"]], y=[place], mode="markers", name=attacker["name"], error_x=error_of(measured),
+            x=[measured.value], y=[place], mode="markers", name=attacker.name, error_x=error_of(measured),
             marker={"color": look.colour, "symbol": look.marker, "size": 9},
         )  # fmt: skip
     if metric in CHANCE:
@@ -120,8 +110,8 @@ def _plot(ranking: Ranking, looks: dict[str, Look]) -> Panel:
         plot.add_annotation(
             x=CHANCE[metric], y=1, yref="paper", yanchor="bottom", text="coin", showarrow=False, font={"color": INK}
         )
-    times = Counter(one["name"] for one, _ in shown)
-    names = [f"{one['name']} ({which})" if times[one["name"]] > 1 else one["name"] for one, which in shown]
+    times = Counter(one.name for one, _ in shown)
+    names = [f"{one.name} ({which})" if times[one.name] > 1 else one.name for one, which in shown]
     plot.update_yaxes(
         tickvals=list(range(len(shown))), ticktext=names, range=[len(shown) - 0.4, -0.6], showgrid=True
     )  # fmt: skip

@@ -1,14 +1,16 @@
 """`summary.csv`: one row per attacker, run and budget of a curve, and one per job that failed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from privattack.results.collect import Collection, Run
+from privattack.measurement import Measurement
+from privattack.results.collect import Collection, Finished
 from privattack.results.curves import runs_at_each_budget
 from privattack.results.files import write_table
 from privattack.results.naming import FIELDS, attributes, shown, varying
-from privattack.results.study import comparable, headline, study
+from privattack.results.result import Job
+from privattack.results.study import comparable, study
 
 PARTS = ("value", "low", "high", "sd")
 COSTS = ("test_accuracy", "labels_changed", "l1")
@@ -18,7 +20,7 @@ def write_summary(path: Path, collection: Collection) -> None:
     """Write the table; what a run does not have is an empty cell."""
     named = [
         *FIELDS,
-        *varying([run.result["run"] for run in collection.runs] + [job.run for job in collection.failures]),
+        *varying([run.result.run for run in collection.runs] + [job.run for job in collection.failures]),
     ]
     runs = runs_at_each_budget(collection.runs)
     rows = [{**row, "folder": _beside(run.folder, path)} for run in runs for row in _rows(run, named)]
@@ -31,7 +33,7 @@ def write_summary(path: Path, collection: Collection) -> None:
     write_table(path, header, ([row.get(name, "") for name in header] for row in rows))
 
 
-def _named(run: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+def _named(run: Job, names: Sequence[str]) -> dict[str, Any]:
     found = attributes(run)
     # Every name, so that the first row puts the columns in their order.
     return {
@@ -39,26 +41,26 @@ def _named(run: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _rows(run: Run, named: Sequence[str]) -> Iterable[dict[str, Any]]:
+def _rows(run: Finished, named: Sequence[str]) -> Iterable[dict[str, Any]]:
     result = run.result
-    service, target = result["service"], result["target"]
-    metric, published = study(result["run"])
-    for attacker in result["attackers"]:
-        row = {**_named(result["run"], named), "attacker": attacker["name"], "knowledge": attacker["knowledge"]}
-        for name, measurement in attacker["metrics"].items():
+    service, target = result.service, result.target
+    metric, published = study(result.run)
+    for attacker in result.attackers:
+        row = {**_named(result.run, named), "attacker": attacker.name, "knowledge": attacker.knowledge}
+        for name, measurement in attacker.metrics.items():
             row |= _cells(name, measurement)
-        if attacker["knowledge"] == "published" and metric == headline(attacker["metrics"]):
-            row["published_figure"] = published if comparable(result["run"]) else None
-        if found := result.get("found"):
-            row |= _cells("found_by_any", found["any"]) | _cells("accused_by_any", found["any_fpr"])
-        row |= _cells("target_test_accuracy", target["test_accuracy"])
+        if attacker.knowledge == "published" and metric == attacker.headline:
+            row["published_figure"] = published if comparable(result.run) else None
+        if found := result.found:
+            row |= _cells("found_by_any", found.any) | _cells("accused_by_any", found.any_fpr)
+        row |= _cells("target_test_accuracy", target.test_accuracy)
         for name in COSTS:
-            row |= _cells(f"service_{name}", service[name])
-        yield row | result["timings"]
+            row |= _cells(f"service_{name}", getattr(service, name))
+        yield row | result.timings
 
 
-def _cells(name: str, measurement: Mapping[str, Any]) -> dict[str, Any]:
-    return {name if part == "value" else f"{name}_{part}": measurement.get(part) for part in PARTS}
+def _cells(name: str, measurement: Measurement) -> dict[str, Any]:
+    return {name if part == "value" else f"{name}_{part}": getattr(measurement, part) for part in PARTS}
 
 
 def _beside(folder: Path, path: Path) -> Path:

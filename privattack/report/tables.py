@@ -1,13 +1,13 @@
 """The page's first table: attacks and defences side by side."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 from privattack.report.cells import box, number, percent, row
-from privattack.results.collect import Collection, Failure, Run
-from privattack.results.figures import FEW, LOW_RATE, figure, given, has_many, having, is_extraction, ranked
+from privattack.results.collect import Collection, Failure, Finished
+from privattack.results.figures import FEW, LOW_RATE, has_many, ranked
 from privattack.results.naming import FIELDS, attributes, shown, varying
+from privattack.results.result import Attacker, Job, Run
 from privattack.results.study import comparable, study
 
 KNOWLEDGE = {
@@ -28,27 +28,27 @@ MANY = " Of many attackers the best; all of them are ranked below."
 
 def table(collection: Collection) -> str:
     """Return a table for each kind of attack, with failed jobs as rows that say why."""
-    everything = [run.result["run"] for run in collection.runs] + [job.run for job in collection.failures]
+    everything = [run.result.run for run in collection.runs] + [job.run for job in collection.failures]
     tables = []
-    for attack in dict.fromkeys(run["attack"] for run in everything):
-        runs = [run for run in collection.runs if run.result["run"]["attack"] == attack]
-        jobs = [job for job in collection.failures if job.run["attack"] == attack]
-        varied = varying(run for run in everything if run["attack"] == attack)
+    for attack in dict.fromkeys(run.attack for run in everything):
+        runs = [run for run in collection.runs if run.result.run.attack == attack]
+        jobs = [job for job in collection.failures if job.run.attack == attack]
+        varied = varying(run for run in everything if run.attack == attack)
         names = ["defence", *(name for name in varied if name != "defence")]
         tables.append(_table(attack, runs, jobs, names))
     return "\n".join(tables)
 
 
-def _table(attack: str, runs: Sequence[Run], jobs: Sequence[Failure], names: Sequence[str]) -> str:
-    seen = {attacker["knowledge"] for run in runs for attacker in run.result["attackers"]}
+def _table(attack: str, runs: Sequence[Finished], jobs: Sequence[Failure], names: Sequence[str]) -> str:
+    seen = {attacker.knowledge for run in runs for attacker in run.result.attackers}
     kinds = [knowledge for knowledge in KNOWLEDGE if knowledge in seen]
-    studied = any(study(run.result["run"])[1] is not None for run in runs)
+    studied = any(study(run.result.run)[1] is not None for run in runs)
     titles = [name.replace("_", " ").capitalize() if name in FIELDS else name for name in names]
     ours = [*(KNOWLEDGE[kind] for kind in kinds), *COSTS.values()]
     titles += [*(["Study's figure"] if studied else []), *ours] if runs else ["Failure"]
     rows = [_row(run, names, kinds, studied=studied) for run in runs]
     rows += [_failed(job, names, len(titles) - len(names)) for job in jobs]
-    note = NOTES[is_extraction(runs[0].result)] if runs else ""
+    note = NOTES[runs[0].result.is_extraction] if runs else ""
     if studied:
         note += " The study's figures are of single runs, on MNIST."
     if any(has_many(run.result) for run in runs):
@@ -56,19 +56,19 @@ def _table(attack: str, runs: Sequence[Run], jobs: Sequence[Failure], names: Seq
     return box(attack, f"{attack}: {note}", titles, rows)
 
 
-def _row(run: Run, names: Sequence[str], kinds: Sequence[str], *, studied: bool) -> str:
+def _row(run: Finished, names: Sequence[str], kinds: Sequence[str], *, studied: bool) -> str:
     result = run.result
-    cells = [_study(result["run"])] if studied else []
+    cells = [_study(result.run)] if studied else []
     for kind in kinds:
-        attackers = having(result, kind)
+        attackers = result.having(kind)
         several, many = len(attackers) > 1, len(attackers) > FEW
         chosen = ranked(attackers)[:1] if many else attackers
-        unit = "targets" if result["run"].get("targets") else "repetitions"
+        unit = "targets" if result.run.targets else "repetitions"
         lines = [_attacker(one, unit, named=several, low_rate=many) for one in chosen]
         cells.append("<br>".join([*lines, *([f"<small>the best of {len(attackers)}</small>"] if many else [])]))
-    cells += [percent(result["service"][cost]) for cost in ("test_accuracy", "labels_changed")]
-    cells.append(number(result["service"]["l1"]))
-    first, *settings = _settings(result["run"], names)
+    cells += [percent(getattr(result.service, cost)) for cost in ("test_accuracy", "labels_changed")]
+    cells.append(number(result.service.l1))
+    first, *settings = _settings(result.run, names)
     return row(first, [*map(escape, settings), *(cell or "-" for cell in cells)])
 
 
@@ -79,7 +79,7 @@ def _failed(job: Failure, names: Sequence[str], width: int) -> str:
     return f'<tr><th scope="row">{escape(first)}</th>{cells}<td colspan="{width}">{why}</td></tr>\n'
 
 
-def _settings(run: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+def _settings(run: Job, names: Sequence[str]) -> list[str]:
     values = attributes(run)
     return [
         "-"
@@ -91,24 +91,24 @@ def _settings(run: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     ]
 
 
-def _study(run: Mapping[str, Any]) -> str:
+def _study(run: Run) -> str:
     _, published = study(run)
     if published is None:
         return ""
     return f"{100 * published:.2f}" + ("" if comparable(run) else "<br><small>other settings</small>")
 
 
-def _attacker(attacker: Mapping[str, Any], unit: str, *, named: bool, low_rate: bool) -> str:
-    metrics = attacker["metrics"]
-    success = figure(attacker)
+def _attacker(attacker: Attacker, unit: str, *, named: bool, low_rate: bool) -> str:
+    metrics = attacker.metrics
+    success = attacker.figure()
     lines = [percent(success)]
     for name, word in BESIDE.items():
         if name in metrics:
             lines.append(f"<small>{word} {(number if name == 'auc' else percent)(metrics[name])}</small>")
-    if low_rate and given(figure(attacker, LOW_RATE)):
-        lines.append(f"<small>TPR at 1 % FPR {percent(figure(attacker, LOW_RATE))}</small>")
-    if success.get("sd") is not None:
-        lines.append(f"<small>sd {100 * success['sd']:.1f}, {success['repetitions']} {unit}</small>")
+    if low_rate and attacker.figure(LOW_RATE).given:
+        lines.append(f"<small>TPR at 1 % FPR {percent(attacker.figure(LOW_RATE))}</small>")
+    if success.sd is not None:
+        lines.append(f"<small>sd {100 * success.sd:.1f}, {success.repetitions} {unit}</small>")
     if named:
-        lines.insert(0, f"<small>{escape(attacker['name'])}</small>")
+        lines.insert(0, f"<small>{escape(attacker.name)}</small>")
     return "<br>".join(lines)

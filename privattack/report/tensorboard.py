@@ -9,6 +9,7 @@ from torch.utils.tensorboard.summary import hparams
 
 from privattack.results.figures import LOW_RATE, has_many
 from privattack.results.naming import FIELDS, attributes
+from privattack.results.result import Result, Run
 
 # Of many attackers, what HParams has a column for: all figures of all would be hundreds.
 COLUMNS = (LOW_RATE, "auc", "test_accuracy_at_end")
@@ -25,21 +26,21 @@ class RunLogger(TensorBoardLogger):
         self.experiment.flush()
 
 
-def write_events(logger: RunLogger, result: dict[str, Any], curves: list[dict[str, float]]) -> None:
+def write_events(logger: RunLogger, result: Result, curves: list[dict[str, float]]) -> None:
     """Write a run's figures, the surrogates' training curves and the HParams line.
 
     Args:
         logger: the run's, which has the target's curves where it was trained.
-        result: the content of `result.json`.
+        result: the run's.
         curves: a row per epoch of the attack's training: `epoch` and named losses.
     """
     figures = {
-        f"{attacker['name']}/{name}": measurement["value"]
-        for attacker in result["attackers"]
-        for name, measurement in attacker["metrics"].items()
-        if measurement["value"] is not None
+        f"{attacker.name}/{name}": measurement.value
+        for attacker in result.attackers
+        for name, measurement in attacker.metrics.items()
+        if measurement.value is not None
     }
-    figures["target/test_accuracy_at_end"] = result["target"]["test_accuracy"]["value"]
+    figures["target/test_accuracy_at_end"] = result.target.test_accuracy.known.value
     writer = logger.experiment
     for row in curves:
         for name, value in row.items():
@@ -47,14 +48,14 @@ def write_events(logger: RunLogger, result: dict[str, Any], curves: list[dict[st
                 writer.add_scalar(f"surrogate/{name}", value, int(row["epoch"]))
     for name, value in figures.items():
         writer.add_scalar(name, value, 0)
-    for number, sentence in enumerate(result["findings"]):
+    for number, sentence in enumerate(result.findings):
         writer.add_text("findings", sentence, number)
     # SummaryWriter.add_hparams would put the line into a run of its own.
     many = has_many(result)
     compared = {name: value for name, value in figures.items() if not many or name.split("/")[-1] in COLUMNS}
-    for summary in hparams(_settings(result["run"]), compared):
+    for summary in hparams(_settings(result.run), compared):
         for value in summary.value:
-            _name_trial(value, Path(logger.save_dir), result["run"]["attack"])
+            _name_trial(value, Path(logger.save_dir), result.run.attack)
         writer.file_writer.add_summary(summary)
     writer.close()
 
@@ -68,7 +69,7 @@ def _name_trial(value: Any, folder: Path, attack: str) -> None:
         value.metadata.plugin_data.content = session.SerializeToString()
 
 
-def _settings(run: dict[str, Any]) -> dict[str, str | float | bool]:
+def _settings(run: Run) -> dict[str, str | float | bool]:
     """Return what HParams compares runs by: every setting that matters but for those of parts within parts."""
     found = attributes(run)
     chosen = {

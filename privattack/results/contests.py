@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from privattack.measurement import Measurement
 from privattack.results.curves import at_each_budget
-from privattack.results.figures import Attacker, Measurement, Result, best, figure, given, having, is_extraction
+from privattack.results.figures import best, beyond
 from privattack.results.naming import FIELDS, IMMATERIAL, attributes, below, flat, label, varying
+from privattack.results.result import Attacker, Result
 
 RANDOM = "mea"  # the attack that asks about images drawn at random
 # What contestants may differ in.
@@ -52,9 +54,9 @@ class Contest:
     def standing(self, budget: int) -> list[tuple[Contestant, Measurement]]:
         """Return who has a fidelity at a budget, the best first."""
         known = [
-            (one, figure(one.points[budget], "fidelity")) for one in self.contestants.values() if budget in one.points
+            (one, one.points[budget].figure("fidelity")) for one in self.contestants.values() if budget in one.points
         ]
-        return sorted((pair for pair in known if given(pair[1])), key=lambda pair: -pair[1]["value"])
+        return sorted((pair for pair in known if pair[1].given), key=lambda pair: -pair[1].known.value)
 
     def lead(self, budget: int) -> float:
         """Return by how much the best one's interval lies above all the others'; negative where they overlap."""
@@ -62,34 +64,29 @@ class Contest:
         return beyond(first, *(measured for _, measured in others))
 
 
-def beyond(first: Measurement, *others: Measurement) -> float:
-    """Return how far the lower end of an interval lies above the upper ends of others."""
-    return first["low"] - max(other["high"] for other in others)
-
-
 def contests(results: Sequence[Result]) -> list[Contest]:
     """Return the contests with two attacks or more, over the budgets of all runs and of their curves."""
-    copying = [result for result in results if is_extraction(result) and contender(result)]
-    varied = varying(result["run"] for result in copying)
+    copying = [result for result in results if result.is_extraction and contender(result)]
+    varied = varying(result.run for result in copying)
     shared = ["defence", *(name for name in varied if name != "defence" and not below(name, OWN))]
     own = ["attack", *(name for name in varied if name.startswith("attack."))]
     # Random queries first: whoever else is there, they look the same.
-    ordered = sorted(copying, key=lambda result: result["run"]["attack"] != RANDOM)
+    ordered = sorted(copying, key=lambda result: result.run.attack != RANDOM)
     found: dict[tuple[str, str], Contest] = {}
     for result in ordered:
         entrant = contender(result)
         if entrant is None:
             continue
-        title, name = label(result["run"], shared), label(result["run"], own)
+        title, name = label(result.run, shared), label(result.run, own)
         alike = conditions(result, lambda name: below(name, OWN))
-        contest = found.setdefault((title, alike), Contest(title, result["target"]["test_accuracy"]))
-        is_random = result["run"]["attack"] == RANDOM
-        contestant = contest.contestants.setdefault(name, Contestant(name, entrant["knowledge"], is_random))
+        contest = found.setdefault((title, alike), Contest(title, result.target.test_accuracy))
+        is_random = result.run.attack == RANDOM
+        contestant = contest.contestants.setdefault(name, Contestant(name, entrant.knowledge, is_random))
         contestant.points.update(contender_by_budget(result))
         for one in at_each_budget(result):
-            for without in having(one, "no_query"):
-                contest.floor.setdefault(one["run"]["budget"], without)
-    order = {title: place for place, title in enumerate(dict.fromkeys(label(one["run"], shared) for one in copying))}
+            for without in one.having("no_query"):
+                contest.floor.setdefault(one.run.budget, without)
+    order = {title: place for place, title in enumerate(dict.fromkeys(label(one.run, shared) for one in copying))}
     several = [contest for contest in found.values() if len(contest.contestants) > 1 and contest.budgets]
     return sorted(several, key=lambda contest: order[contest.title])
 
@@ -103,19 +100,19 @@ def contender_by_budget(result: Result) -> dict[int, Attacker]:
     """Return the contender with his figures at each budget of his curve."""
     entrant = contender(result)
     return {
-        one["run"]["budget"]: other
+        one.run.budget: other
         for one in at_each_budget(result)
-        for other in one["attackers"]
-        if entrant is not None and other["name"] == entrant["name"]
+        for other in one.attackers
+        if entrant is not None and other.name == entrant.name
     }
 
 
 def conditions(result: Result, is_own: Callable[[str], bool]) -> str:
     """Return what results must share to be compared in settings of their own; the very target included."""
-    named = {name: value for name, value in attributes(result["run"]).items() if name in FIELDS and not is_own(name)}
+    named = {name: value for name, value in attributes(result.run).items() if name in FIELDS and not is_own(name)}
     settings = {
         name: value
-        for name, value in flat(result["run"]["config"]).items()
+        for name, value in flat(result.run.config).items()
         if not is_own(name) and not IMMATERIAL.intersection(name.split("."))
     }
-    return json.dumps([named, settings, result["target"]["fingerprint"]], sort_keys=True, default=str)
+    return json.dumps([named, settings, result.target.fingerprint], sort_keys=True, default=str)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from privattack.results.collect import Run
-from privattack.results.figures import Result
+from privattack.results.collect import Finished
+from privattack.results.result import Attacker, Result
 
 
 def at_each_budget(result: Result) -> list[Result]:
@@ -12,23 +12,23 @@ def at_each_budget(result: Result) -> list[Result]:
 
     What only the whole run has, transfer and the cost, stands in the last. A result without curves is returned alone.
     """
-    budgets = sorted({point["budget"] for attacker in result["attackers"] for point in attacker.get("curve", [])})
-    return [*(_at(result, budget) for budget in budgets if budget < result["run"]["budget"]), result]
+    budgets = sorted({point.budget for attacker in result.attackers for point in attacker.curve})
+    return [*(_at(result, budget) for budget in budgets if budget < result.run.budget), result]
 
 
-def runs_at_each_budget(runs: Iterable[Run]) -> list[Run]:
+def runs_at_each_budget(runs: Iterable[Finished]) -> list[Finished]:
     """Return the runs with each result taken apart by budget."""
-    return [replace(run, result=dict(result)) for run in runs for result in at_each_budget(run.result)]
+    return [replace(run, result=result) for run in runs for result in at_each_budget(run.result)]
 
 
 def _at(result: Result, budget: int) -> Result:
     attackers = [
-        {"name": attacker["name"], "knowledge": attacker["knowledge"], "metrics": point["metrics"]}
-        for attacker in result["attackers"]
-        for point in attacker.get("curve", [])
-        if point["budget"] == budget
+        Attacker(name=attacker.name, knowledge=attacker.knowledge, metrics=point.metrics)
+        for attacker in result.attackers
+        for point in attacker.curve
+        if point.budget == budget
     ]
-    run = {**result["run"], "budget": budget, "config": {**result["run"]["config"], "budget": budget}}
-    whole = ("images", "unique_images", "refused", "rounds", "money")
-    service = {name: value for name, value in result["service"].items() if name not in whole}
-    return {**result, "run": run, "attackers": attackers, "service": {**service, "images": budget}}
+    run = result.run.model_copy(update={"budget": budget, "config": {**result.run.config, "budget": budget}})
+    whole = dict.fromkeys(("unique_images", "refused", "rounds", "money"))
+    service = result.service.model_copy(update={**whole, "images": budget})
+    return result.model_copy(update={"run": run, "attackers": attackers, "service": service})

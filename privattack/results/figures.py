@@ -1,15 +1,11 @@
 """What sentences, tables and plots ask of results: the best attackers, and figures with their intervals."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import NormalDist
-from typing import Any
 
-from privattack.results.study import headline
-
-Result = Mapping[str, Any]
-Measurement = Mapping[str, Any]
-Attacker = Mapping[str, Any]
+from privattack.measurement import Measurement
+from privattack.results.result import Attacker, Result
 
 QUERYING = ("published", "adaptive")
 LOW_RATE = "tpr_at_fpr_0.01"
@@ -19,21 +15,16 @@ WORDS = {LOW_RATE: "TPR at 1 % FPR", "auc": "AUC"}
 CHANCE = {"accuracy": 0.5, "auc": 0.5, LOW_RATE: 0.01}
 
 
-def is_extraction(result: Result) -> bool:
-    """Say whether the attack copied the target; otherwise it looked for members."""
-    return any("fidelity" in attacker["metrics"] for attacker in result["attackers"])
-
-
 def ranking_metric(attackers: Sequence[Attacker]) -> str:
     """Return the metric that attackers are ranked by.
 
-    Fidelity; of membership inference the share found at 1 % false alarms where it is given for all, AUC otherwise.
+    Fidelity; of membership inference the TPR at 1 % FPR where it is given for all, AUC otherwise.
     """
-    if attackers and all(given(figure(one, LOW_RATE)) for one in attackers):
+    if attackers and all(one.figure(LOW_RATE).given for one in attackers):
         return LOW_RATE
-    if any(given(figure(one, "auc")) for one in attackers):
+    if any(one.figure("auc").given for one in attackers):
         return "auc"
-    return headline(attackers[0]["metrics"]) if attackers else "accuracy"
+    return attackers[0].headline if attackers else "accuracy"
 
 
 def ranked(attackers: Sequence[Attacker], metric: str | None = None) -> list[Attacker]:
@@ -44,9 +35,9 @@ def ranked(attackers: Sequence[Attacker], metric: str | None = None) -> list[Att
 
 def compared_by(*results: Result) -> str:
     """Return the metric by which attacks on several services are compared: where one is published, as it was then."""
-    attackers = [one for result in results for one in result["attackers"]]
-    published = next((one for one in attackers if one["knowledge"] == "published"), None)
-    return headline(published["metrics"]) if published else ranking_metric(attackers)
+    attackers = [one for result in results for one in result.attackers]
+    published = next((one for one in attackers if one.knowledge == "published"), None)
+    return published.headline if published else ranking_metric(attackers)
 
 
 def best(result: Result, *knowledge: str, metric: str | None = None) -> Attacker | None:
@@ -55,7 +46,7 @@ def best(result: Result, *knowledge: str, metric: str | None = None) -> Attacker
     `metric` is that of `compared_by` by default. Attackers for whom it could not be given do not count.
     """
     metric = metric or compared_by(result)
-    candidates = [one for one in having(result, *knowledge) if given(figure(one, metric))]
+    candidates = [one for one in result.having(*knowledge) if one.figure(metric).given]
     return max(candidates, key=lambda one: _height(one, metric), default=None)
 
 
@@ -65,41 +56,34 @@ def headline_figure(result: Result) -> float | None:
     Fidelity for an extraction; TPR at 1 % FPR, else AUC, for membership inference: the higher, the better the attack.
     None where it could not be given.
     """
-    attackers = having(result, *QUERYING) or result["attackers"]
+    attackers = result.having(*QUERYING) or result.attackers
     metric = ranking_metric(attackers)
-    return figure(ranked(attackers, metric)[0], metric)["value"]
-
-
-def having(result: Result, *knowledge: str) -> list[Attacker]:
-    """Return the attackers of some knowledge."""
-    return [one for one in result["attackers"] if one["knowledge"] in knowledge]
+    return ranked(attackers, metric)[0].figure(metric).value
 
 
 def has_many(result: Result) -> bool:
     """Say whether there are so many attackers of one knowledge that they are ranked and the best stand for all."""
-    return any(len(having(result, knowledge)) > FEW for knowledge in QUERYING)
-
-
-def figure(attacker: Attacker, metric: str | None = None) -> Measurement:
-    """Return an attacker's measurement, of the headline by default; a missing one where it has none."""
-    metrics = attacker["metrics"]
-    missing = {"value": None, "low": None, "high": None, "n": 0, "why": "not measured"}
-    return metrics.get(metric or headline(metrics), missing)
+    return any(len(result.having(knowledge)) > FEW for knowledge in QUERYING)
 
 
 def _height(attacker: Attacker, metric: str) -> float:
-    value = figure(attacker, metric)["value"]
+    value = attacker.figure(metric).value
     return float("-inf") if value is None else value
 
 
-def given(measurement: Measurement) -> bool:
-    """Say whether a measurement has a value."""
-    return measurement["value"] is not None
+def beyond(first: Measurement, *others: Measurement) -> float:
+    """Return how far the lower end of an interval lies above the upper ends of others; negative where it does not."""
+    return first.known.low - max(other.known.high for other in others)
+
+
+def ahead(first: Measurement, second: Measurement) -> float:
+    """Return by how much one value exceeds another."""
+    return first.known.value - second.known.value
 
 
 def above(first: Measurement, second: Measurement) -> bool:
     """Say whether `first` lies above `second` beyond both intervals."""
-    return given(first) and given(second) and first["low"] > second["high"]
+    return first.given and second.given and beyond(first, second) > 0
 
 
 def exceeds_chance(attacker: Attacker, metric: str, attackers: int = 1) -> bool:
@@ -108,11 +92,11 @@ def exceeds_chance(attacker: Attacker, metric: str, attackers: int = 1) -> bool:
     The best of several has been chosen: its interval is widened to hold for all of them at once (Bonferroni, with
     the quantiles of a normal distribution).
     """
-    measured = figure(attacker, metric)
-    if not given(measured):
+    measured = attacker.figure(metric)
+    if not measured.given:
         return False
-    below = (measured["value"] - measured["low"]) * _quantile(attackers) / _quantile(1)
-    return measured["value"] - below > chance(metric, measured["n"])
+    value, low, _ = measured.known
+    return value - (value - low) * _quantile(attackers) / _quantile(1) > chance(metric, measured.n)
 
 
 def chance(metric: str, n: int) -> float:
@@ -126,13 +110,13 @@ def _quantile(comparisons: int) -> float:
 
 def share(measurement: Measurement) -> str:
     """Return a share with its interval: `89.7 % [88.9, 90.4]`."""
-    value, low, high = (100 * measurement[part] for part in ("value", "low", "high"))
+    value, low, high = (100 * figure for figure in measurement.known)
     return f"{value:.1f} % [{low:.1f}, {high:.1f}]"
 
 
 def plain(measurement: Measurement) -> str:
     """Return a number with its interval: `0.50 [0.49, 0.51]`."""
-    return f"{measurement['value']:.2f} [{measurement['low']:.2f}, {measurement['high']:.2f}]"
+    return "{:.2f} [{:.2f}, {:.2f}]".format(*measurement.known)
 
 
 def worded(measurement: Measurement, metric: str) -> str:
@@ -142,5 +126,5 @@ def worded(measurement: Measurement, metric: str) -> str:
 
 def points(first: Measurement, second: Measurement, metric: str = "") -> str:
     """Return by how much `first` exceeds `second`: `18.1 points`, or `0.18` of AUC."""
-    away = first["value"] - second["value"]
+    away = ahead(first, second)
     return f"{away:.2f}" if metric == "auc" else f"{100 * away:.1f} points"

@@ -1,22 +1,13 @@
-"""The files of a run: `result.json`, and the curves as CSV."""
+"""Tables and arrays beside a result: curves as CSV, and who was asked about."""
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from privattack.atomic_write import write_whole
-
-SCHEMA = 1
-
-
-def write_result(folder: Path, result: dict[str, Any]) -> None:
-    """Write `result.json`, whole or not at all."""
-    write_whole(folder / "result.json", json.dumps(result, indent=2).encode() + b"\n")
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from privattack.results.result import Job
+
 Attributes = Mapping[str, Any]
 
 # What a run is named by first, in this order; after it any other setting, by its dotted name.
@@ -20,18 +22,18 @@ IMMATERIAL = {
 MISSING = "missing"
 
 
-def attributes(run: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what tells a run, the `run` of a `result.json`, from others: `FIELDS`, then all settings that matter."""
-    config = flat(run["config"])
-    membership = run["nonmembers"] is not None
+def attributes(run: Job) -> dict[str, Any]:
+    """Return what tells a run from others: `FIELDS`, then all settings that matter."""
+    config = flat(run.config)
+    membership = run.nonmembers is not None
     named = {
-        **run,
+        "attack": run.attack,
         **{group: option(run, group) for group in ("defence", "data", "nonmembers")},
         "pool": None if membership else pool_of(run),
         "as_stored": config.get("nonmembers.as_stored") if membership else None,
         "target": _class(config, "target.network").lower(),
         "surrogate": None if membership else _class(config, "surrogate.network").lower() or None,
-        "targets": run.get("targets"),
+        **{name: getattr(run, name) for name in ("budget", "seed", "repetitions", "targets")},
     }
     found = {name: named[name] for name in FIELDS}
     unused = {"pool"} if membership else {"nonmembers"}
@@ -46,7 +48,7 @@ def attributes(run: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def varying(runs: Iterable[Mapping[str, Any]]) -> list[str]:
+def varying(runs: Iterable[Job]) -> list[str]:
     """Return the names of the attributes in which runs differ, without those that say again what another says.
 
     A setting is compared among runs whose attack, data and enclosing classes are the same: where these differ, they
@@ -63,7 +65,7 @@ def varying(runs: Iterable[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def label(run: Mapping[str, Any], names: Sequence[str]) -> str:
+def label(run: Job, names: Sequence[str]) -> str:
     """Return a run's short name, out of the chosen attributes: `mea, label_only, budget 3,000, surrogate.epochs 5`."""
     words = []
     for name, value in attributes(run).items():
@@ -95,23 +97,24 @@ def count(value: Any) -> str:
     return f"{value:,}" if type(value) is int and value >= 1_000 else str(value)
 
 
-def option(run: Mapping[str, Any], group: str) -> str | None:
+def option(run: Job, group: str) -> str | None:
     """Return the option chosen for a group; beside it the class, where another took its place: `none (Flatten)`.
 
     An option of ours is called as its class is, or as the class's module.
     """
-    if run[group] is None:
+    chosen: str | None = getattr(run, group)
+    if chosen is None:
         return None
-    chosen, path = str(run[group]), str(flat(run["config"]).get(f"{group}._target_", ""))
+    path = str(flat(run.config).get(f"{group}._target_", ""))
     package, *parts = path.replace("_", "").lower().split(".")
     bare = chosen.replace("_", "").lower()
     ours = package == "privattack" and any(part.startswith(bare) or bare.startswith(part) for part in parts[-2:])
     return chosen if ours or not path else f"{chosen} ({path.rsplit('.', 1)[-1]})"
 
 
-def pool_of(run: Mapping[str, Any]) -> str:
+def pool_of(run: Job) -> str:
     """Return the name of the pool that queries come from; results from before there was a choice had the test part."""
-    return (option(run, "pool") if run.get("pool") else None) or "test"
+    return option(run, "pool") or "test"
 
 
 def flat(node: Any, prefix: str = "") -> dict[str, Any]:

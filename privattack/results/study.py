@@ -1,9 +1,9 @@
 """The original study's figures, each of a single run, to stand beside ours."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from privattack.results.naming import flat, option, pool_of
+from privattack.results.naming import attributes, flat, option, pool_of
+from privattack.results.result import Job
 
 # (attack, defence) -> the metric that the study calls success, and what it published.
 PUBLISHED: dict[tuple[str, str], tuple[str, float]] = {
@@ -42,28 +42,23 @@ DEFENCES: dict[str, dict[str, tuple[Any, ...]]] = {
 }
 
 
-def headline(metrics: Mapping[str, Any]) -> str:
-    """Return the name of the metric that the study would call an attacker's success."""
-    return "fidelity" if "fidelity" in metrics else "accuracy"
-
-
-def study(run: Mapping[str, Any]) -> tuple[str, float | None]:
+def study(run: Job) -> tuple[str, float | None]:
     """Return the metric and the figure that the study published for a run's attack and defence, or ("", None)."""
-    return PUBLISHED.get((run["attack"], option(run, "defence") or ""), ("", None))
+    return PUBLISHED.get((run.attack, option(run, "defence") or ""), ("", None))
 
 
-def comparable(run: Mapping[str, Any]) -> bool:
-    """Say whether the study published a figure for what a run, the `run` of a `result.json`, did as the study did."""
+def comparable(run: Job) -> bool:
+    """Say whether the study published a figure for what a run did as the study did."""
     if study(run)[1] is None or deviations(run):
         return False
-    named = {**run, "data": option(run, "data"), "nonmembers": option(run, "nonmembers")}
-    return all(named[name] == value for name, value in SETTINGS[run["attack"]].items())
+    named = attributes(run)
+    return all(named[name] == value for name, value in SETTINGS[run.attack].items())
 
 
-def deviations(run: Mapping[str, Any]) -> dict[str, str]:
+def deviations(run: Job) -> dict[str, str]:
     """Return the settings of the study's recipe that a run does not have, as the study had them."""
-    settings = flat(run["config"])
-    recipe = TARGET | (SURROGATE if run["attack"] == "mea" else {}) | DEFENCES.get(run["defence"], {})
+    settings = flat(run.config)
+    recipe = TARGET | (SURROGATE if run.attack == "mea" else {}) | DEFENCES.get(run.defence, {})
     # Not every source of images has files to verify.
     settings.setdefault("data.verify", True)
     deviating = {
@@ -71,5 +66,5 @@ def deviations(run: Mapping[str, Any]) -> dict[str, str]:
         for name, accepted in recipe.items()
         if name not in settings or settings[name] not in accepted
     }
-    elsewhere = run["attack"] == "mea" and pool_of(run) != POOL
+    elsewhere = run.attack == "mea" and pool_of(run) != POOL
     return deviating | ({"pool": POOL} if elsewhere else {})

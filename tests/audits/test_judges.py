@@ -13,6 +13,7 @@ from privattack.data.sources import digits
 from privattack.defences.label_only import LabelOnly
 from privattack.defences.none import NoDefence
 from privattack.metrics import over_targets
+from privattack.results.result import Pair
 
 TEST = digits().test.take(torch.arange(40))
 
@@ -143,10 +144,10 @@ MEMBERS = np.arange(2_000) < 1_000
 def test_what_attacks_find_together():
     attackers = [found_by("a", {0, 1, 2}), found_by("b", {2, 3}), found_by("c", set())]
     found = judge_overlap([[*attackers, found_by("blind", {9}, knowledge=Knowledge.BLIND)]], [MEMBERS])
-    assert found["fpr"] == 0.01
-    assert {name: figure["value"] for name, figure in found["attackers"].items()} == {"a": 0.003, "b": 0.002, "c": 0.0}
-    assert (found["any"]["value"], found["any_fpr"]["value"]) == (0.004, 0.0)
-    overlaps = {(pair["first"], pair["second"]): pair["jaccard"] for pair in found["pairs"]}
+    assert found.fpr == 0.01
+    assert {name: figure.value for name, figure in found.attackers.items()} == {"a": 0.003, "b": 0.002, "c": 0.0}
+    assert (found.any.value, found.any_fpr.value) == (0.004, 0.0)
+    overlaps = {(pair.first, pair.second): pair.jaccard for pair in found.pairs}
     assert overlaps == {("a", "b"): 0.25, ("a", "c"): 0.0, ("b", "c"): 0.0}
 
 
@@ -155,12 +156,12 @@ def test_each_attack_may_accuse_as_many_non_members_as_the_rate_allows_and_all_t
     first.scores[1_000:1_010], first.scores[:50] = 2.0, 3.0
     second.scores[1_500:1_510], second.scores[:20] = 2.0, 1.0
     found = judge_overlap([[first, second]], [MEMBERS])
-    assert found["attackers"]["a"]["value"] == 0.05
-    assert found["attackers"]["b"]["value"] == 0.02
-    assert found["any_fpr"]["value"] == 0.02  # no one lies alone on a threshold
+    assert found.attackers["a"].value == 0.05
+    assert found.attackers["b"].value == 0.02
+    assert found.any_fpr.value == 0.02  # no one lies alone on a threshold
     first.scores[1_010] = second.scores[1_510] = 1.5
     found = judge_overlap([[first, second]], [MEMBERS])
-    assert found["any_fpr"]["value"] == 0.022  # as many as would be accused of others
+    assert found.any_fpr.value == 0.022  # as many as would be accused of others
 
 
 def test_an_overlap_needs_two_attackers_and_enough_non_members():
@@ -171,7 +172,7 @@ def test_an_overlap_needs_two_attackers_and_enough_non_members():
 
 def test_a_pair_that_finds_nobody_has_no_overlap():
     found = judge_overlap([[found_by("a", set()), found_by("b", set())]], [MEMBERS])
-    assert found["pairs"] == [{"first": "a", "second": "b", "jaccard": None}]
+    assert found.pairs == [Pair(first="a", second="b", jaccard=None)]
 
 
 def test_several_targets_together_can_measure_a_rate_that_none_can_alone():

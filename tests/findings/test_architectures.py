@@ -4,6 +4,7 @@ import pytest
 
 from privattack.findings.architectures import architecture_worth
 from privattack.findings.findings import findings
+from tests.made_up_results import typed
 
 LENET = {"surrogate.network._target_": "privattack.models.networks.LeNet"}  # the targets of these results
 MLP = {"surrogate.network._target_": "privattack.models.networks.MLP"}
@@ -17,19 +18,21 @@ def make(make_extraction):
 
 def test_the_widest_gap_beyond_the_intervals_is_named(make):
     alike = make({100: 0.71, 300: 0.86, 1000: 0.95}, LENET)
-    said = architecture_worth([make(PLAIN, MLP), alike])
+    said = architecture_worth(typed([make(PLAIN, MLP), alike]))
     assert said == [
         "At 300 queries a copy of the target's own architecture (lenet) reaches 86.0 % [85.0, 87.0] fidelity, one of "
         "another (mlp) 80.0 % [79.0, 81.0]: knowing the architecture is worth 6.0 points; beyond the intervals it is "
         "ahead at 2 of 3 budgets, behind at 0."
     ]
-    assert said[0] in findings([make(PLAIN, MLP), alike])
+    assert said[0] in findings(typed([make(PLAIN, MLP), alike]))
 
 
 def test_nothing_to_measure_and_harm_are_said_too(make):
-    assert "is worth nothing that can be measured" in architecture_worth([make(PLAIN, MLP), make(PLAIN, LENET)])[0]
+    assert (
+        "is worth nothing that can be measured" in architecture_worth(typed([make(PLAIN, MLP), make(PLAIN, LENET)]))[0]
+    )
     worse = make({100: 0.6, 300: 0.8, 1000: 0.9}, LENET)
-    assert "the target's own is the worse one by 10.0 points" in architecture_worth([make(PLAIN, MLP), worse])[0]
+    assert "the target's own is the worse one by 10.0 points" in architecture_worth(typed([make(PLAIN, MLP), worse]))[0]
 
 
 def test_each_service_and_each_other_architecture_has_a_sentence(make):
@@ -37,25 +40,25 @@ def test_each_service_and_each_other_architecture_has_a_sentence(make):
     results = [
         make(PLAIN, settings, defence=defence) for defence in ("none", "label_only") for settings in (MLP, other, LENET)
     ]
-    said = architecture_worth(results)
+    said = architecture_worth(typed(results))
     assert [sentence.split(": ")[0] for sentence in said] == ["mea, none"] * 2 + ["mea, label_only"] * 2
     assert ["(mlp)" in sentence for sentence in said] == [True, False] * 2
 
 
 @pytest.mark.parametrize("more", [{"surrogate.epochs": 5}, {"target.epochs": 5}])
 def test_copies_that_differ_in_more_are_not_compared(make, more):
-    assert architecture_worth([make(PLAIN, MLP), make(PLAIN, {**LENET, **more})]) == []
+    assert architecture_worth(typed([make(PLAIN, MLP), make(PLAIN, {**LENET, **more})])) == []
 
 
 def test_architectures_of_one_class_with_other_settings_are_kept_apart(make):
     wide, narrow = ({**LENET, "surrogate.network.width": width} for width in (7, 3))
-    said = architecture_worth([make(PLAIN, wide), make(PLAIN, narrow), make(PLAIN, LENET)])
+    said = architecture_worth(typed([make(PLAIN, wide), make(PLAIN, narrow), make(PLAIN, LENET)]))
     assert ["(lenet, width 7)" in sentence for sentence in said] == [True, False]
     assert "(lenet, width 3)" in said[1]
 
 
 def test_without_a_copy_of_the_targets_architecture_nothing_is_said(make):
     other = {"surrogate.network._target_": "privattack.models.networks.ConvNet"}
-    assert architecture_worth([make(PLAIN, MLP), make(PLAIN, other)]) == []
+    assert architecture_worth(typed([make(PLAIN, MLP), make(PLAIN, other)])) == []
     own_settings = {**LENET, "surrogate.network.width": 3}
-    assert architecture_worth([make(PLAIN, MLP), make(PLAIN, own_settings)]) == []
+    assert architecture_worth(typed([make(PLAIN, MLP), make(PLAIN, own_settings)])) == []

@@ -3,10 +3,11 @@
 import pytest
 
 from privattack.findings.findings import findings
+from tests.made_up_results import typed
 
 
 def said(results: list, *words: str) -> bool:
-    return any(all(word in sentence for word in words) for sentence in findings(results))
+    return any(all(word in sentence for word in words) for sentence in findings(typed(results)))
 
 
 @pytest.mark.parametrize(("low", "holds"), [(0.5501, True), (0.55, False)])
@@ -16,7 +17,7 @@ def test_a_blind_attacker_above_the_bound_is_a_difference_between_data_sets(make
     sentence = f"A blind attacker, who never queries, reaches AUC 0.60 [{low:.2f}, 0.65]: this measures a difference"
     assert said([result], sentence, "not membership") == holds
     if holds:
-        assert findings([result])[0].startswith(sentence)
+        assert findings(typed([result]))[0].startswith(sentence)
 
 
 @pytest.mark.parametrize(("published", "adaptive", "words"), [
@@ -48,7 +49,7 @@ def test_runs_with_other_settings_are_not_compared_and_share_no_sentence(make_re
     defended = make_result({"published": {"fidelity": 0.5}}, defence="label_only")
     assert not said([undefended, defended], "costs")
     attackers = {"published": {"fidelity": 0.4}, "adaptive": {"fidelity": 0.9}}
-    sentences = findings([make_result(attackers), make_result(attackers, {name: value})])
+    sentences = findings(typed([make_result(attackers), make_result(attackers, {name: value})]))
     assert len([one for one in sentences if "underrates" in one]) == 2
     assert any(one.startswith(f"{name} ") for one in sentences)
     assert not any("such runs" in one for one in sentences)
@@ -171,7 +172,7 @@ def test_runs_of_several_budgets_share_a_sentence_that_counts_them(make_result):
         make_result({"published": {"fidelity": published}, "adaptive": {"fidelity": 0.9}}, budget=budget)
         for budget, published in ((100, 0.4), (1000, 0.7), (3000, 0.9))
     ]
-    (sentence,) = [one for one in findings(results) if "underrates" in one]
+    (sentence,) = [one for one in findings(typed(results)) if "underrates" in one]
     assert sentence.startswith("budget 100: ")
     assert "40.0 %" in sentence
     assert sentence.endswith("(So in 2 of 3 such runs.)")
@@ -183,7 +184,7 @@ def test_only_runs_that_come_out_alike_share_a_sentence(make_result):
         results.append(make_result({"published": {"fidelity": 0.9}, "adaptive": {"fidelity": 0.9}}, budget=budget))
         attackers = {"published": {"fidelity": 0.4}, "adaptive": {"fidelity": adaptive}}
         results.append(make_result(attackers, budget=budget, defence="flatten"))
-    both, published = [one for one in findings(results) if "flatten costs" in one]
+    both, published = [one for one in findings(typed(results)) if "flatten costs" in one]
     assert "and the adaptive attacker 40.0 points" in both
     assert both.endswith("(So in 1 of 3 such runs.)")
     assert "and the adaptive attacker nothing" in published
@@ -194,7 +195,7 @@ def test_what_could_not_be_measured_yields_no_finding(make_result):
     result = make_result({"published": {"fidelity": None}, "adaptive": {"fidelity": None}})
     result["attackers"][0]["metrics"]["fidelity"] = {"value": None, "low": None, "high": None, "n": 0, "why": "none"}
     result["attackers"][1]["metrics"]["fidelity"] = {"value": None, "low": None, "high": None, "n": 0, "why": "none"}
-    assert findings([result]) == []
+    assert findings(typed([result])) == []
 
 
 def test_one_that_exceeds_chance_below_the_best_is_not_called_the_best(make_result, measured):
@@ -211,7 +212,7 @@ def test_attacks_that_rise_above_the_others_are_named_with_the_best_of_the_rest(
         "Over 8 targets, at a false positive rate of 1 % lira and rmia find 8.1 % [7.7, 8.5] and 7.9 % [7.5, 8.3] "
         "of the members, above every one of the other 3 attacks (best of them: qmia, 3.0 % [2.6, 3.4])."
     )
-    assert sentence in findings([make_suite(rates)])
+    assert sentence in findings(typed([make_suite(rates)]))
     assert said([make_suite(rates, targets=None)], "At a false positive rate of 1 % lira and rmia find")
 
 
@@ -222,7 +223,7 @@ def test_a_small_gap_at_the_top_does_not_hide_a_wide_one_below_it(make_suite):
 
 def test_where_intervals_overlap_no_attack_rises(make_suite):
     rates = {"loss": 0.03, "lira": 0.081, "rmia": 0.079, "qmia": 0.075, "bavaria": 0.074}
-    (sentence,) = [one for one in findings([make_suite(rates)]) if "rises" in one]
+    (sentence,) = [one for one in findings(typed([make_suite(rates)])) if "rises" in one]
     assert "lira finds 8.1 % [7.7, 8.5] of the members, and the intervals of rmia, qmia and bavaria overlap" in sentence
 
 
@@ -269,7 +270,7 @@ def test_a_suite_that_was_at_chance_has_nothing_to_lose(make_suite):
 
 
 def test_runs_over_several_numbers_of_targets_share_a_sentence(make_suite):
-    sentences = [one for one in findings([make_suite(targets=count) for count in (4, 8)]) if "together" in one]
+    sentences = [one for one in findings(typed([make_suite(targets=count) for count in (4, 8)])) if "together" in one]
     assert len(sentences) == 1
     assert sentences[0].startswith("Over 4 targets, together")
     assert sentences[0].endswith("(So in all 2 such runs.)")
@@ -284,8 +285,10 @@ def test_whether_a_copy_betrays_members_is_said_beside_the_target(auc, claim, ma
         name: {"accuracy": 0.5, "auc": value, "balanced_accuracy": 0.5}
         for name, value in {"published": 0.6, "adaptive": 0.64, "adaptive_on_copy": auc, "blind": 0.5}.items()
     }
-    (said,) = [one for one in findings([make_result(attackers, attack="mea_then_mia")]) if "the same inference" in one]
+    (said,) = [
+        one for one in findings(typed([make_result(attackers, attack="mea_then_mia")])) if "the same inference" in one
+    ]
     assert said.startswith(claim)
     assert said.endswith("on the copy, 0.64 [0.62, 0.66] on the target itself.")
     del attackers["adaptive_on_copy"]
-    assert not any("the same inference" in one for one in findings([make_result(attackers)]))
+    assert not any("the same inference" in one for one in findings(typed([make_result(attackers)])))

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from privattack.measurement import Measurement
 from privattack.report.console import percent, table
+from tests.made_up_results import typed
 
 FIGURE = {"value": 0.8123, "low": 0.79, "high": 0.83, "n": 500, "sd": 0.0123, "repetitions": 3}
 RESULT = {
@@ -19,13 +21,14 @@ RESULT = {
         "config": {"data": {"_target_": "privattack.data.sources.mnist"}},
     },
     "target": {"train_accuracy": FIGURE, "test_accuracy": FIGURE, "trained": True, "fingerprint": "0"},
-    "service": {"images": 3000},
+    "service": {"images": 3000, "test_accuracy": FIGURE, "labels_changed": FIGURE, "l1": FIGURE},
     "attackers": [
         {"name": "published", "knowledge": "published", "metrics": {"fidelity": FIGURE, "accuracy": FIGURE}},
         {"name": "adaptive", "knowledge": "adaptive", "metrics": {"fidelity": {**FIGURE, "sd": None}}},
     ],
     "findings": ["A sentence."],
     "timings": {"attack_seconds": 1.234},
+    "versions": {},
 }
 
 
@@ -34,13 +37,13 @@ def shown(**changes) -> list[str]:
     for path, value in changes.items():
         group, name = path.split("__")
         result[group][name] = value
-    return table(result, Path("outputs/here")).splitlines()
+    return table(typed(result), Path("outputs/here")).splitlines()
 
 
 def test_a_share_is_per_cent_with_its_interval():
-    assert percent(FIGURE) == "81.23 [79.0, 83.0]"
-    assert percent(FIGURE, interval=False) == "81.23"
-    assert percent({"value": None, "low": None, "high": None, "n": 0, "why": "nothing"}) == "-"
+    assert percent(Measurement(**FIGURE)) == "81.23 [79.0, 83.0]"
+    assert percent(Measurement(**FIGURE), interval=False) == "81.23"
+    assert percent(Measurement.missing(0, "nothing")) == "-"
 
 
 def test_each_attacker_has_a_row_with_the_published_figure_beside_the_published_attack_only():
@@ -69,7 +72,7 @@ def test_it_says_where_the_target_came_from_what_was_found_and_where_the_files_a
 def test_published_figures_beside_other_settings_say_at_which_they_were_measured(make_result):
     def lines(settings=None, **run) -> list[str]:
         attackers = {"published": {"fidelity": 0.9}}
-        return table(make_result(attackers, settings, **{"data": "mnist", **run}), Path("here")).splitlines()
+        return table(typed(make_result(attackers, settings, **{"data": "mnist", **run})), Path("here")).splitlines()
 
     settings = "(published with data=mnist budget=3000)"
     assert settings in lines(data="digits")
@@ -84,7 +87,7 @@ def test_what_the_study_never_ran_has_no_published_figure(defence):
 
 
 def test_of_membership_it_shows_auc_and_what_is_found_at_few_false_alarms(make_suite):
-    header, _, first, *others = table(make_suite(), Path("here")).splitlines()
+    header, _, first, *others = table(typed(make_suite()), Path("here")).splitlines()
     assert "AUC" in header
     assert "% TPR at 1 % FPR" in header
     assert "published" not in header
@@ -98,14 +101,16 @@ def test_of_membership_it_shows_auc_and_what_is_found_at_few_false_alarms(make_s
 
 
 def test_it_says_how_many_targets_and_shadow_models_there_were(make_suite):
-    text = table(make_suite(), Path("here"))
+    text = table(typed(make_suite()), Path("here"))
     assert "3000 queries, 8 targets, seed 0" in text
     assert "shadow models: 64, 64 trained now; 90.00 [88.0, 92.0] % test accuracy" in text
 
 
 def test_a_class_in_another_options_place_is_named(make_result):
     settings = {"defence._target_": "privattack.defences.flatten.Flatten"}
-    lines = table(make_result({"published": {"fidelity": 0.9}}, settings, data="mnist"), Path("here")).splitlines()
+    lines = table(
+        typed(make_result({"published": {"fidelity": 0.9}}, settings, data="mnist")), Path("here")
+    ).splitlines()
     assert "none (Flatten)" in lines[2]
     assert "89.66" not in lines[2]
 
@@ -113,4 +118,4 @@ def test_a_class_in_another_options_place_is_named(make_result):
 def test_it_says_how_much_of_the_budget_was_used(make_suite):
     result = make_suite()
     result["service"]["images"] = 1200
-    assert "1200 of 3000 queries, 8 targets, seed 0" in table(result, Path("here"))
+    assert "1200 of 3000 queries, 8 targets, seed 0" in table(typed(result), Path("here"))

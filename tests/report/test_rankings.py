@@ -6,6 +6,7 @@ from privattack.report.rankings import rankings, tables
 from privattack.report.together import together
 from privattack.results.collect import collect
 from privattack.results.figures import best, ranked, ranking_metric
+from tests.made_up_results import typed
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def runs(make_suite, write_run):
 
 
 def names(ranking) -> list[str]:
-    return [attacker["name"] for attacker, _ in ranking.attackers]
+    return [attacker.name for attacker, _ in ranking.attackers]
 
 
 def test_attackers_of_several_runs_on_one_target_are_ranked_together(runs):
@@ -52,27 +53,27 @@ def test_a_table_has_rates_with_intervals_and_says_why_one_is_missing(runs):
 
 
 def test_where_one_rate_is_missing_all_are_ranked_by_auc(make_suite, measured):
-    attackers = make_suite({"loss": 0.01, "lira": 0.08})["attackers"]
-    assert ranking_metric(attackers) == "tpr_at_fpr_0.01"
-    attackers[0]["metrics"]["tpr_at_fpr_0.01"] = measured(None)
-    attackers[0]["metrics"]["auc"] = measured(0.99, 0.01)
-    assert ranking_metric(attackers) == "auc"
-    assert [one["name"] for one in ranked(attackers)] == ["loss", "lira", "blind"]
+    result = make_suite({"loss": 0.01, "lira": 0.08})
+    assert ranking_metric(typed(result).attackers) == "tpr_at_fpr_0.01"
+    result["attackers"][0]["metrics"]["tpr_at_fpr_0.01"] = measured(None)
+    result["attackers"][0]["metrics"]["auc"] = measured(0.99, 0.01)
+    assert ranking_metric(typed(result).attackers) == "auc"
+    assert [one.name for one in ranked(typed(result).attackers)] == ["loss", "lira", "blind"]
 
 
 def test_what_has_no_figure_comes_last(make_suite, measured):
-    attackers = make_suite({"loss": 0.01, "lira": 0.08})["attackers"]
+    result = make_suite({"loss": 0.01, "lira": 0.08})
     for metric in ("auc", "tpr_at_fpr_0.01"):
-        attackers[1]["metrics"][metric] = measured(None)
-    assert [one["name"] for one in ranked(attackers)] == ["loss", "blind", "lira"]
+        result["attackers"][1]["metrics"][metric] = measured(None)
+    assert [one.name for one in ranked(typed(result).attackers)] == ["loss", "blind", "lira"]
 
 
 def test_the_best_is_the_one_by_the_metric_that_ranks_unless_one_is_published(make_suite):
     result = make_suite({"loss": 0.01, "lira": 0.08})
-    result["attackers"][0]["metrics"]["accuracy"]["value"] = 0.99
-    assert best(result, "adaptive")["name"] == "lira"
+    result["attackers"][0]["metrics"]["accuracy"].update(value=0.99, high=1.0)
+    assert best(typed(result), "adaptive").name == "lira"
     result["attackers"].append({**result["attackers"][2], "name": "published", "knowledge": "published"})
-    assert best(result, "adaptive")["name"] == "loss"
+    assert best(typed(result), "adaptive").name == "loss"
 
 
 def test_extraction_has_no_ranking(make_result, write_run):

@@ -13,6 +13,7 @@ from privattack.report.summary import write_summary
 from privattack.report.surrogates import copies
 from privattack.results.collect import collect
 from privattack.results.curves import at_each_budget
+from tests.made_up_results import typed
 
 CURVES = {"adaptive": {100: 0.7, 300: 0.8, 1000: 0.9}, "no_query": {100: 0.5, 300: 0.6, 1000: 0.65}}
 
@@ -28,12 +29,12 @@ def collected(write_run):
 
 
 def test_a_curve_is_a_result_at_each_budget_the_last_is_the_run(make_extraction):
-    result = make_extraction(CURVES)
+    result = typed(make_extraction(CURVES))
     apart = at_each_budget(result)
-    assert [one["run"]["budget"] for one in apart] == [100, 300, 1000]
-    assert apart[0]["attackers"][1]["metrics"]["fidelity"]["value"] == 0.5
-    assert apart[0]["service"]["images"] == 100
-    assert "rounds" not in apart[0]["service"]
+    assert [one.run.budget for one in apart] == [100, 300, 1000]
+    assert apart[0].attackers[1].metrics["fidelity"].value == 0.5
+    assert apart[0].service.images == 100
+    assert apart[0].service.rounds is None
     assert apart[-1] is result
 
 
@@ -62,7 +63,7 @@ def test_the_summary_has_a_row_per_attacker_and_budget(make_extraction, collecte
 
 
 def test_the_console_has_the_largest_budget_and_a_line_per_curve(make_extraction, tmp_path):
-    text = table(make_extraction(CURVES), tmp_path)
+    text = table(typed(make_extraction(CURVES)), tmp_path)
     assert "adaptive fidelity: 100 70.0, 300 80.0, 1,000 90.0 %" in text.splitlines()
     assert sum("90.00 [89.0, 91.0]" in line for line in text.splitlines()) == 1
 
@@ -94,14 +95,16 @@ def test_membership_inference_has_no_copies(make_suite, collected):
 
 def test_a_curve_holds_the_studys_budget_too(make_extraction, measured):
     result = make_extraction({"published": {1000: 0.7, 3000: 0.8966, 6000: 0.95}}, data="mnist")
-    assert any("reproduces the study: 89.7 %" in sentence for sentence in findings([result]))
+    assert any("reproduces the study: 89.7 %" in sentence for sentence in findings(typed([result])))
 
 
 def test_runs_with_and_without_curves_are_compared(make_extraction):
     curves = {"adaptive": {100: 0.7, 1000: 0.9}}
     undefended = make_extraction(curves, {"budgets": [100, 1000]})
     defended = make_extraction({"adaptive": {1000: 0.7}}, {"budgets": None}, defence="label_only")
-    assert any("label_only costs the adaptive attacker 20.0 points" in one for one in findings([undefended, defended]))
+    assert any(
+        "label_only costs the adaptive attacker 20.0 points" in one for one in findings(typed([undefended, defended]))
+    )
 
 
 @pytest.mark.parametrize("damage", [

@@ -3,10 +3,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from privattack.report.tensorboard import RunLogger, write_events
+from tests.made_up_results import typed
 
 FIGURE = {"value": 0.75, "low": 0.7, "high": 0.8, "n": 100}
 MISSING = {"value": None, "low": None, "high": None, "n": 0, "why": "nothing"}
 RESULT = {
+    "schema": 1,
     "run": {
         "attack": "mea",
         "defence": "none",
@@ -21,11 +23,14 @@ RESULT = {
             "defence": {"_target_": "privattack.defences.none.NoDefence", "low": 0.05},
         },
     },
-    "target": {"test_accuracy": FIGURE},
+    "target": {"train_accuracy": FIGURE, "test_accuracy": FIGURE, "trained": True, "fingerprint": "0"},
+    "service": {"images": 200, "test_accuracy": FIGURE, "labels_changed": FIGURE, "l1": FIGURE},
     "attackers": [
         {"name": "published", "knowledge": "published", "metrics": {"fidelity": FIGURE, "fidelity_unqueried": MISSING}}
     ],
     "findings": ["A sentence."],
+    "timings": {},
+    "versions": {},
 }
 
 
@@ -33,7 +38,7 @@ RESULT = {
 def events(tmp_path_factory) -> EventAccumulator:
     folder = tmp_path_factory.mktemp("run")
     curves = [{"epoch": 0.0, "published_loss": 2.0}, {"epoch": 1.0, "published_loss": 1.0}]
-    write_events(RunLogger(folder), RESULT, curves)
+    write_events(RunLogger(folder), typed(RESULT), curves)
     assert all(path.name.startswith("events.out.tfevents") for path in folder.iterdir())
     return EventAccumulator(str(folder)).Reload()
 
@@ -73,7 +78,7 @@ def test_findings_are_text(events):
 
 
 def test_of_many_attackers_the_hparams_tab_has_only_what_they_are_ranked_by(make_suite, tmp_path):
-    write_events(RunLogger(tmp_path), make_suite(), [])
+    write_events(RunLogger(tmp_path), typed(make_suite()), [])
     events = EventAccumulator(str(tmp_path)).Reload()
     assert "lira/accuracy" in events.Tags()["scalars"]
     content = events.SummaryMetadata("_hparams_/experiment").plugin_data.content

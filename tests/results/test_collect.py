@@ -33,8 +33,8 @@ DAMAGES = {
         found={
             "fpr": 0.01,
             "attackers": {},
-            "any": {"value": 0.1, "low": 0.0, "high": 0.2},
-            "any_fpr": {"value": 0.1, "low": 0.0, "high": 0.2},
+            "any": {"value": 0.1, "low": 0.0, "high": 0.2, "n": 9},
+            "any_fpr": {"value": 0.1, "low": 0.0, "high": 0.2, "n": 9},
             "pairs": [{"first": "a", "second": "b", "jaccard": "all"}],
         }
     ),
@@ -71,7 +71,7 @@ def test_a_failed_job_is_found_with_its_reason(make_result, write_run):
     (folder / "failed").mkdir()
     (folder / "failed/failure.json").write_text(json.dumps(failure))
     (job,) = collect([folder]).failures
-    assert (job.run["budget"], job.why) == (7, "budget=7: too few.")
+    assert (job.run.budget, job.why) == (7, "budget=7: too few.")
 
 
 def test_a_path_that_is_not_there_or_holds_nothing_is_named(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from privattack.findings.findings import findings
 from privattack.report import contest_views
 from privattack.results.contests import contests
+from tests.made_up_results import typed
 
 RANDOM = {100: 0.70, 300: 0.80, 1000: 0.90}
 
@@ -29,7 +30,7 @@ def results(make):
 
 
 def test_attacks_on_one_service_are_ranked_at_each_budget(results):
-    (contest,) = contests(results)
+    (contest,) = contests(typed(results))
     assert contest.budgets == [100, 300, 1000]
     assert [one.name for one, _ in contest.standing(300)] == ["activethief", "mea", "knockoff"]
     assert contest.lead(300) == pytest.approx(0.04)
@@ -43,8 +44,8 @@ def test_a_sweep_over_budgets_is_the_same_contest_as_runs_with_curves(make, resu
         for result in results
         for point in result["attackers"][0]["curve"]
     ]
-    assert findings(apart)[:3] == findings(results)[:3]
-    assert contest_views.tables(contests(apart)) == contest_views.tables(contests(results))
+    assert findings(typed(apart))[:3] == findings(typed(results))[:3]
+    assert contest_views.tables(contests(typed(apart))) == contest_views.tables(contests(typed(results)))
 
 
 @pytest.mark.parametrize("differing", [
@@ -52,24 +53,24 @@ def test_a_sweep_over_budgets_is_the_same_contest_as_runs_with_curves(make, resu
 ])  # fmt: skip
 def test_attacks_that_differ_in_more_than_the_attack_are_not_compared(make, differing):
     settings, run = differing
-    assert contests([make(RANDOM), make(RANDOM, "activethief", settings, **run)]) == []
+    assert contests(typed([make(RANDOM), make(RANDOM, "activethief", settings, **run)])) == []
 
 
 def test_settings_of_an_attack_are_contestants_of_their_own(make):
     knockoffs = [make(RANDOM, "knockoff", {"attack.round": number}) for number in (10, 50)]
-    (contest,) = contests([make(RANDOM), *knockoffs])
+    (contest,) = contests(typed([make(RANDOM), *knockoffs]))
     assert list(contest.contestants) == ["mea", "knockoff, attack.round 10", "knockoff, attack.round 50"]
 
 
 def test_who_copies_best_and_where(results):
-    assert findings(results)[0] == (
+    assert findings(typed(results))[0] == (
         "At 300 queries activethief copies best: 86.0 % [85.0, 87.0] fidelity, 4.0 points beyond the intervals of all "
         "others (next: mea, 80.0 % [79.0, 81.0]); so it does at 100; at 1,000 nobody lies beyond all others."
     )
 
 
 def test_each_strategy_is_compared_with_random_queries_in_one_sentence(results):
-    said = findings(results)
+    said = findings(typed(results))
     assert (
         "activethief beats mea (random queries) beyond the intervals at 100 and 300 queries, by 4.0 points at most."
         in said
@@ -80,23 +81,27 @@ def test_each_strategy_is_compared_with_random_queries_in_one_sentence(results):
 
 def test_that_copies_are_judged_by_images_of_the_pool_is_said_where_strategies_are_compared(results):
     sentence = "1,000 of the images that copies are judged by lie in the pool test (data digits):"
-    assert [one.startswith(sentence) for one in findings(results)].count(True) == 1
-    assert any("pool=holdout keeps them apart" in one for one in findings(results[:1]))
-    assert not any("pool=holdout keeps them apart" in one for one in findings(results[2:]))  # random queries alone
+    assert [one.startswith(sentence) for one in findings(typed(results))].count(True) == 1
+    assert any("pool=holdout keeps them apart" in one for one in findings(typed(results[:1])))
+    assert not any(
+        "pool=holdout keeps them apart" in one for one in findings(typed(results[2:]))
+    )  # random queries alone
     made = deepcopy(results[0])  # an attack that asks about images of its own making
     for attacker in made["attackers"]:
         attacker["metrics"]["fidelity_unqueried"] = attacker["metrics"]["fidelity"]
-    assert not any("pool=holdout keeps them apart" in one for one in findings([made]))
+    assert not any("pool=holdout keeps them apart" in one for one in findings(typed([made])))
     for result in results:
         result["pool"]["judged_by"] = 0
-    assert not any("pool=holdout keeps them apart" in one for one in findings(results))
+    assert not any("pool=holdout keeps them apart" in one for one in findings(typed(results)))
 
 
 def test_who_never_asks_has_images_that_the_answers_chose_where_there_are_rounds(results):
     in_rounds, at_once = results[0], results[2]
     at_once["service"]["rounds"] = 1
-    assert any("points of fidelity beyond their choice of images:" in sentence for sentence in findings([in_rounds]))
-    assert any("points of fidelity: " in sentence for sentence in findings([at_once]))
+    assert any(
+        "points of fidelity beyond their choice of images:" in sentence for sentence in findings(typed([in_rounds]))
+    )
+    assert any("points of fidelity: " in sentence for sentence in findings(typed([at_once])))
 
 
 def test_defences_have_a_winner_each_and_share_the_sentence_on_a_strategy(make, results):
@@ -104,7 +109,7 @@ def test_defences_have_a_winner_each_and_share_the_sentence_on_a_strategy(make, 
         make({100: 0.70, 300: 0.80, 1000: 0.95}, "activethief", defence="label_only"),
         make(RANDOM, defence="label_only"),
     ]
-    said = findings([*results, *others])
+    said = findings(typed([*results, *others]))
     assert said[0].startswith("none: at 300 queries activethief copies best")
     assert said[1].startswith("label_only: at 1,000 queries activethief copies best: 95.0 %")
     assert (
@@ -115,13 +120,13 @@ def test_defences_have_a_winner_each_and_share_the_sentence_on_a_strategy(make, 
 
 def test_without_an_adaptive_attacker_of_random_queries_nobody_is_compared_with_them(make_extraction):
     pair = [make_extraction({"published": RANDOM}), make_extraction({"published": RANDOM}, attack="knockoff")]
-    said = findings(pair)
+    said = findings(typed(pair))
     assert said[0].startswith("At no budget does one of 2 attacks copy better")
     assert not any("random queries" in sentence for sentence in said)
 
 
 def test_the_table_has_a_row_per_budget_with_leads(results):
-    text = contest_views.tables(contests(results))
+    text = contest_views.tables(contests(typed(results)))
     row = text[text.index('<th scope="row">300</th>') : text.index('<th scope="row">1,000</th>')]
     assert row.startswith(
         '<th scope="row">300</th><td><strong>4.0</strong></td><td><strong>4.0</strong></td>'
@@ -131,7 +136,7 @@ def test_the_table_has_a_row_per_budget_with_leads(results):
 
 
 def test_the_plots_have_a_line_per_attack_the_floor_and_the_target(results):
-    fidelity, accuracy = contest_views.panels(contests(results))
+    fidelity, accuracy = contest_views.panels(contests(typed(results)))
     lines = {trace.name: trace for trace in fidelity.plot.data if trace.name}
     assert list(lines) == ["mea", "activethief", "knockoff", "no query"]
     assert (lines["activethief"].x, lines["activethief"].y) == ((100, 300, 1000), (0.75, 0.86, 0.91))

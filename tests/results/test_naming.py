@@ -3,6 +3,7 @@
 import pytest
 
 from privattack.results.naming import attributes, label, option, varying
+from tests.made_up_results import typed
 
 ATTACKERS = {"adaptive": {"fidelity": 0.5}}
 INFERRING = {"adaptive": {"accuracy": 0.5}}
@@ -11,7 +12,7 @@ INFERRING = {"adaptive": {"accuracy": 0.5}}
 @pytest.fixture
 def run(make_result):
     def make(settings=None, attackers=ATTACKERS, **fields):
-        return make_result(attackers, settings, **fields)["run"]
+        return typed(make_result(attackers, settings, **fields)).run
 
     return make
 

@@ -1,16 +1,8 @@
 import csv
-import json
 
 import numpy as np
-import pytest
 
-from privattack.results.files import write_arrays, write_result, write_table
-
-
-def test_a_result_is_read_back_as_it_was_written(tmp_path):
-    result = {"schema": 1, "figure": {"value": None, "why": "none"}, "exact": 0.1 + 0.2}
-    write_result(tmp_path, result)
-    assert json.loads((tmp_path / "result.json").read_text()) == result
+from privattack.results.files import write_arrays, write_table
 
 
 def test_a_table_has_a_header_and_every_digit(tmp_path):
@@ -28,11 +20,3 @@ def test_arrays_are_read_back_without_pickle_and_the_same_bytes_are_written_twic
         assert read["members"].tolist() == [0, 1, 2, 3, 4]
         assert read["known"].tolist() == [True, False]
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
-
-
-def test_a_write_that_fails_leaves_the_earlier_file_whole(tmp_path):
-    write_result(tmp_path, {"schema": 1})
-    with pytest.raises(TypeError):
-        write_result(tmp_path, {"schema": object()})
-    assert json.loads((tmp_path / "result.json").read_text()) == {"schema": 1}
-    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]

@@ -3,6 +3,7 @@
 import pytest
 
 from privattack.results.study import comparable, deviations, study
+from tests.made_up_results import typed
 
 EXTRACTION, INFERENCE = {"published": {"fidelity": 0.9}}, {"published": {"accuracy": 0.6}}
 NETWORKS = "privattack.models.networks."
@@ -11,7 +12,7 @@ NETWORKS = "privattack.models.networks."
 @pytest.fixture
 def run(make_result):
     def make(settings=None, attackers=EXTRACTION, **fields):
-        return make_result(attackers, settings, **{"data": "mnist", **fields})["run"]
+        return typed(make_result(attackers, settings, **{"data": "mnist", **fields})).run
 
     return make
 

@@ -1,75 +1,13 @@
-"""A number, its 95 % interval and what it was measured on: the only form in which results are given."""
+"""The 95 % intervals of shares, of means and over repetitions."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import betaincinv, stdtrit
 
-
-@dataclass(frozen=True)
-class Measurement:
-    """A figure with its 95 % interval [low, high], measured on n images.
-
-    A figure that cannot be given has no value and no interval; `why` says the reason. `sd` (sample standard
-    deviation, None for a single repetition) and `repetitions` are set only by `over_repetitions`.
-
-    Raises ValueError where the value lies outside its interval, or where a missing one lacks its reason.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-    why: str | None = None
-    sd: float | None = None
-    repetitions: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.value is None or self.low is None or self.high is None:
-            if not (self.value is None and self.low is None and self.high is None and self.why):
-                raise ValueError(f"a missing measurement has no value, no interval and a reason, got {self}")
-        elif not self.low <= self.value <= self.high or self.why is not None:
-            raise ValueError(f"a measurement lies in its interval and needs no reason, got {self}")
-
-    @classmethod
-    def missing(cls, n: int, why: str) -> "Measurement":
-        """Return the measurement of what cannot be given, for the reason `why`."""
-        return cls(value=None, low=None, high=None, n=n, why=why)
-
-    def to_json(self) -> dict[str, float | int | str | None]:
-        """Return the form in which `result.json` holds a measurement.
-
-        >>> Measurement.missing(0, "no images").to_json()
-        {'value': None, 'low': None, 'high': None, 'n': 0, 'why': 'no images'}
-        """
-        document: dict[str, float | int | str | None]
-        document = {"value": self.value, "low": self.low, "high": self.high, "n": self.n}
-        if self.repetitions is not None:
-            document |= {"sd": self.sd, "repetitions": self.repetitions}
-        if self.why is not None:
-            document["why"] = self.why
-        return document
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "Measurement":
-        """Return the measurement that `to_json` wrote. Raises KeyError where a part is not there."""
-
-        def number(value: float | int | None) -> float | None:
-            return None if value is None else float(value)
-
-        return cls(
-            value=number(document["value"]),
-            low=number(document["low"]),
-            high=number(document["high"]),
-            n=document["n"],
-            why=document.get("why"),
-            sd=number(document.get("sd")),
-            repetitions=document.get("repetitions"),
-        )
+from privattack.measurement import Measurement
 
 
 def clopper_pearson(successes: float | int, n: int) -> tuple[float, float]:
@@ -100,17 +38,19 @@ def proportion(hits: Bool[np.ndarray, " n"]) -> Measurement:
 
 
 def mean(values: Float[np.ndarray, " n"], *, lowest: float = -math.inf) -> Measurement:
-    """Return the mean with Student's t interval; missing where n < 2, which allows no interval.
+    """Return the mean with Student's t interval; missing where n < 2, which allows no interval, or one is not finite.
 
     `lowest` is the smallest mean that can be: 0 for a distance. The interval is cut there. Raises ValueError
-    where a value is NaN, infinite or smaller than `lowest`.
+    where a value is smaller than `lowest`.
     """
     n = len(values)
     if n < 2:
         return Measurement.missing(n, f"the interval of a mean needs at least 2 images, there are {n}")
     exact = values.astype(np.float64)
-    if not np.isfinite(exact).all() or exact.min() < lowest:
-        raise ValueError(f"values must be finite and at least {lowest}, got {exact.min()} to {exact.max()}")
+    if endless := int(np.count_nonzero(~np.isfinite(exact))):
+        return Measurement.missing(n, f"{endless} of {n} values are infinite or not a number")
+    if exact.min() < lowest:
+        raise ValueError(f"values must be at least {lowest}, got {exact.min()} to {exact.max()}")
     centre = float(exact.mean())
     half_width = float(stdtrit(n - 1, 0.975)) * float(exact.std(ddof=1)) / math.sqrt(n)
     return Measurement(value=centre, low=max(centre - half_width, lowest), high=centre + half_width, n=n)
