@@ -1,46 +1,61 @@
-"""What tables of the page are made of."""
+"""What the page's tables are made of; `templates/macros.html` makes HTML of it."""
 
-from collections.abc import Iterable, Sequence
-from html import escape
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from privattack.measurement import Measurement
 from privattack.results.figures import plain
 
 
-def box(name: str, caption: str, titles: Sequence[str], rows: Iterable[str], *, classes: str = "") -> str:
-    """Return a table in a box that scrolls; its rows are HTML already, all else is text."""
-    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles)
-    # A box that scrolls must be within reach of the keyboard.
-    return (
-        f'<div class="box" tabindex="0" role="region" aria-label="{escape(name)}"><table class="{classes}">'
-        f'<caption><div class="near">{escape(caption)}</div></caption>'
-        f"\n<thead><tr>{head}</tr></thead>\n<tbody>{''.join(rows)}</tbody></table></div>"
-    )
+@dataclass(frozen=True)
+class Line:
+    """A line of a cell: a word for what it is, a value that stands out, more text, and a note in brackets.
+
+    Attributes:
+        tip: shown while the pointer rests on the line.
+        ground: a colour for the cell, in CSS.
+    """
+
+    text: str = ""
+    value: str = ""
+    word: str = ""
+    note: str = ""
+    small: bool = False
+    tip: str = ""
+    ground: str = ""
 
 
-def row(first: str, cells: Iterable[str]) -> str:
-    """Return a row: its name, as text, and its cells, as HTML."""
-    return f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>\n'
+Cell = str | Line | Sequence[Line]
 
 
-def percent(measurement: Measurement) -> str:
-    """Return a share with its interval, or why it is missing."""
+@dataclass(frozen=True)
+class Table:
+    """A table of the page.
+
+    Attributes:
+        name: what it is called where it cannot be seen, and on the line that unfolds it.
+        rows: each with its name first; where one is shorter than the titles, its last cell fills the row.
+        heat: whether all but the first two columns are narrow, with coloured cells.
+        unfolded: None where the table is not behind a line that unfolds it.
+    """
+
+    name: str
+    caption: str
+    titles: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    heat: bool = False
+    unfolded: bool | None = None
+    introduction: str = ""
+
+
+def percent(measurement: Measurement) -> Line:
+    """Return a share in % with its interval, or why it is missing."""
     if not measurement.given:
-        return missing(measurement)
+        return Line("-", note=str(measurement.why))
     value, low, high = (100 * figure for figure in measurement.known)
-    return f"<strong>{value:.1f}</strong> [{low:.1f}, {high:.1f}]"
+    return Line(f"[{low:.1f}, {high:.1f}]", value=f"{value:.1f}")
 
 
-def number(measurement: Measurement) -> str:
+def number(measurement: Measurement) -> Line:
     """Return a number with its interval, or why it is missing."""
-    return escape(plain(measurement)) if measurement.given else missing(measurement)
-
-
-def missing(measurement: Measurement) -> str:
-    """Return a dash with the reason."""
-    return f"- <small>({escape(why(measurement))})</small>"
-
-
-def why(measurement: Measurement) -> str:
-    """Return why a figure is missing."""
-    return str(measurement.why)
+    return Line(plain(measurement)) if measurement.given else Line("-", note=str(measurement.why))

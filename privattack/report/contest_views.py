@@ -1,12 +1,11 @@
-"""Who copies best at which budget: a table and two plots for each service."""
+"""Which extraction attack does best at which budget: a table and two plots for each service."""
 
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from html import escape
 
 from privattack.measurement import Measurement
-from privattack.report.cells import box, percent, row
+from privattack.report.cells import Cell, Line, Table, percent
 from privattack.report.drawing import REFERENCE, Panel, add_band, empty_plot, line_of, show_legend
 from privattack.report.looks import LOOKS, Look, look
 from privattack.results.contests import Contest, Contestant
@@ -18,44 +17,44 @@ METRICS = {"fidelity": "fidelity", "accuracy_unqueried": "accuracy, unqueried"}
 HEIGHT = 440  # pixels
 
 
-def tables(found: Sequence[Contest]) -> str:
+def tables(found: Sequence[Contest]) -> list[Table]:
     """Return a table per contest: a row per budget, with the attacks from the best to the worst."""
-    return "\n".join(_table(contest) for contest in found)
+    return [_table(contest) for contest in found]
 
 
-def _table(contest: Contest) -> str:
+def _table(contest: Contest) -> Table:
     places = max(len(contest.standing(budget)) for budget in contest.budgets)
     # Where there are two, random queries are the other.
     random = contest.random if places > 2 else None
     rows = []
     for budget in contest.budgets:
         standing = contest.standing(budget)
-        others = [measured for _, measured in standing[1:]]
-        cells = [_lead(standing[0][1], others)]
+        row: list[Cell] = [count(budget), _lead(standing[0][1], [measured for _, measured in standing[1:]])]
         if random is not None:
-            cells.append(_over_random(standing, random))
-        cells += [f"{escape(one.name)}<br>{percent(measured)}" for one, measured in standing]
-        rows.append(row(count(budget), [*cells, *["-"] * (places - len(standing))]))
+            row.append(_over_random(standing, random))
+        row += [[Line(one.name), percent(measured)] for one, measured in standing]
+        rows.append([*row, *["-"] * (places - len(standing))])
     caption = (
         f"Defence {contest.title}: fidelity in %, by each attack's adaptive attacker where it has one. A lead is what "
         "lies between the best one's interval and the others', in points; where they overlap there is none."
     )
     titles = ["Queries", "Best one's lead", *(["Over mea (random)"] if random else [])]
-    return box(f"{contest.title}, compared", caption, [*titles, *(f"{place}." for place in range(1, places + 1))], rows)
+    titles += [f"{place}." for place in range(1, places + 1)]
+    return Table(f"{contest.title}, compared", caption, titles, rows)
 
 
-def _lead(first: Measurement, others: Sequence[Measurement]) -> str:
+def _lead(first: Measurement, others: Sequence[Measurement]) -> Line:
     if (gap := beyond(first, *others)) > 0:
-        return f"<strong>{100 * gap:.1f}</strong>" if gap >= 0.0005 else "<strong>under 0.1</strong>"
+        return Line(value=f"{100 * gap:.1f}" if gap >= 0.0005 else "under 0.1")
     near = sum(other.known.high >= first.known.low for other in others)
-    return f"none <small>({near} overlap{'s' * (near == 1)})</small>"
+    return Line("none", note=f"{near} overlap{'s' * (near == 1)}")
 
 
-def _over_random(standing: Sequence[tuple[Contestant, Measurement]], random: Contestant) -> str:
+def _over_random(standing: Sequence[tuple[Contestant, Measurement]], random: Contestant) -> Cell:
     theirs = next((measured for one, measured in standing if one is random), None)
     if theirs is None:
         return "-"
-    return "<small>they are the best</small>" if standing[0][0] is random else _lead(standing[0][1], [theirs])
+    return Line("they are the best", small=True) if standing[0][0] is random else _lead(standing[0][1], [theirs])
 
 
 def panels(found: Sequence[Contest]) -> list[Panel]:

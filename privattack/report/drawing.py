@@ -3,9 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
 
 from privattack.measurement import Measurement
 from privattack.report.looks import Look
@@ -32,20 +35,30 @@ class Panel:
     half: bool = False
     picture: str = ""
 
+    def json(self) -> Markup:
+        """Return what Plotly draws, for a script in a page; its texts are escaped, for Plotly reads tags in them."""
+        return htmlsafe_json_dumps(_as_text(self.plot.to_dict()))
+
+
+def _as_text(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {name: _as_text(value) for name, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_as_text(value) for value in node]
+    if isinstance(node, float) and not math.isfinite(node):
+        return None
+    return escape(node, quote=False) if isinstance(node, str) else node
+
 
 def empty_plot(x: str, y: str) -> go.Figure:
     """Return a plot without data, with the titles of its axes."""
-    axis = {
-        "linecolor": INK, "gridcolor": FAINT, "ticks": "outside", "zeroline": False, "automargin": True,
-        "title": {"standoff": 8},
-    }  # fmt: skip
-    plot = go.Figure()
-    plot.update_layout(
-        template="none", height=HEIGHT, margin={"l": 50, "r": 16, "t": 8, "b": 45}, showlegend=False,
-        font={"family": "system-ui, sans-serif", "size": 13, "color": INK}, hovermode="closest",
-        xaxis=axis | {"title": {"text": x}}, yaxis=axis | {"title": {"text": y}},
-    )  # fmt: skip
-    return plot
+    axis = {"linecolor": INK, "gridcolor": FAINT, "ticks": "outside", "zeroline": False, "automargin": True}
+    # At once, which is ten times as fast as `update_layout`.
+    return go.Figure(layout={
+        "template": "none", "height": HEIGHT, "margin": {"l": 50, "r": 16, "t": 8, "b": 45}, "showlegend": False,
+        "font": {"family": "system-ui, sans-serif", "size": 13, "color": INK}, "hovermode": "closest",
+        "xaxis": axis | {"title": {"text": x}}, "yaxis": axis | {"title": {"text": y}},
+    })  # fmt: skip
 
 
 def line_of(look: Look) -> dict[str, Any]:

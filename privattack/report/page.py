@@ -2,28 +2,83 @@
 
 import json
 from collections.abc import Sequence
-from html import escape
-from importlib.resources import files
+from dataclasses import dataclass
 from pathlib import Path
-from string import Template
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from privattack.atomic_write import write_whole
 from privattack.findings.findings import findings
-from privattack.report import contest_views
-from privattack.report.configurations import configurations
+from privattack.findings.pools import pools
+from privattack.report import contest_views, rankings, surrogates
+from privattack.report.cells import Table
 from privattack.report.drawing import Panel
+from privattack.report.overview import overview
 from privattack.report.plots import against_budget, histograms, privacy_against_utility, rocs
-from privattack.report.rankings import plots, rankings, tables
-from privattack.report.surrogates import copies
-from privattack.report.tables import table
 from privattack.report.together import together
 from privattack.results.collect import Collection
 from privattack.results.contests import contests
+from privattack.results.naming import flat, label, varying
+from privattack.results.result import Job
 
-FIRST_FINDINGS = 12
-PANELS = 24  # in a section: more are not looked at
+TEMPLATES = Environment(
+    loader=PackageLoader("privattack.report"),
+    autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the page: its title, words below it, tables, then plots. One without either is left out."""
+
+    title: str
+    note: str = ""
+    paragraphs: Sequence[str] = ()
+    tables: Sequence[Table] = ()
+    panels: Sequence[Panel] = ()
+
+
+def sections(collection: Collection) -> list[Section]:
+    """Return the page's sections, in their order; to add a table or a plot is to add it here."""
+    runs = collection.runs
+    ranked, compared = rankings.rankings(runs), contests([run.result for run in runs])
+    extracted = surrogates.extractions(runs)
+    every = [
+        Section("Attacks and defences", tables=overview(collection)),
+        Section("Attackers, ranked", tables=rankings.tables(ranked), panels=rankings.plots(ranked, runs)),
+        Section("What the attacks find together", tables=together(runs)),
+        Section(
+            "Extraction attacks compared",
+            tables=contest_views.tables(compared),
+            panels=contest_views.panels(compared),
+        ),
+        Section(
+            "Surrogates and what they cost",
+            paragraphs=pools([result for result, _ in extracted]),
+            tables=surrogates.tables(extracted),
+        ),
+        Section(
+            "Success against budget",
+            "Bands are 95 % intervals. What was queried is left out of the accuracy.",
+            panels=against_budget(runs),
+        ),
+        Section(
+            "ROC",
+            "Mean over repetitions. What matters is the left: the TPR at a low FPR. "
+            "A name in the legend that is pale is shown by a click.",
+            panels=rocs(runs),
+        ),
+        Section("Membership scores", "Of all repetitions together.", panels=histograms(runs)),
+        Section(
+            "Privacy against utility",
+            "For each defence the strongest attack over all its runs, against what honest users get. "
+            "Lower is more private; bars are 95 % intervals.",
+            panels=privacy_against_utility(runs),
+        ),
+    ]
+    return [section for section in every if section.tables or section.panels]
 
 
 def write_page(path: Path, collection: Collection) -> list[str]:
@@ -35,128 +90,37 @@ def write_page(path: Path, collection: Collection) -> list[str]:
 
 
 def page(collection: Collection, found: Sequence[str]) -> str:
-    """Return the page's HTML; a section without data is left out."""
-    runs, panels = collection.runs, Panels()
-    ranking, compared = rankings(runs), contests([run.result for run in runs])
-    sections = [
-        _findings(found),
-        _section("Attacks and defences", table(collection)),
-        _section("Attackers, ranked", tables(ranking) + panels.place(plots(ranking, runs))),
-        _section("What the attacks find together", together(runs)),
-        _section("Who copies best", contest_views.tables(compared) + panels.place(contest_views.panels(compared))),
-        _section("Copies and what they cost", copies(runs)),
-        panels.section(
-            "Success against budget",
-            "Bands are 95 % intervals. What was queried is left out of the accuracy.",
-            against_budget(runs),
-        ),
-        panels.section(
-            "ROC",
-            "Mean over repetitions. What matters is the left: how many members are found with few false alarms. "
-            "A name in the legend that is pale is shown by a click.",
-            rocs(runs),
-        ),
-        panels.section("Membership scores", "Of all repetitions together.", histograms(runs)),
-        panels.section(
-            "Privacy against utility",
-            "For each defence the strongest attack over all its runs, against what honest users get. "
-            "Lower is more private; bars are 95 % intervals.",
-            privacy_against_utility(runs),
-        ),
-        _section("Settings", configurations(collection)),
-    ]
-    return Template(_resource("page.html")).substitute(
-        title=escape(_title(collection)), body=_head(collection) + "".join(sections), scripts=panels.scripts()
-    )
-
-
-class Panels:
-    """The page's plots, numbered as they are placed."""
-
-    def __init__(self) -> None:
-        self.plots: list[str] = []
-
-    def section(self, title: str, text: str, panels: Sequence[Panel]) -> str:
-        """Return a section with a place for each plot; nothing where there is none."""
-        if not panels:
-            return ""
-        return _section(title, f'<p class="quiet">{escape(text)}</p>\n{self.place(panels)}')
-
-    def place(self, panels: Sequence[Panel]) -> str:
-        """Return a place for each plot, the folded ones behind a line that opens; nothing where there is none."""
-        seen, folded = ([panel for panel in panels if panel.folded == hidden] for hidden in (False, True))
-        places = self._grid(seen)
-        if folded:
-            places += f"<details><summary>{len(folded)} more</summary>{self._grid(folded)}</details>"
-        return places
-
-    def _grid(self, panels: Sequence[Panel]) -> str:
-        if not panels:
-            return ""
-        left = len(panels) - PANELS
-        note = f'<p class="quiet">The first {PANELS} of {len(panels)}; the tables have the others\' figures.</p>'
-        pairs = " pairs" * all(panel.half for panel in panels)
-        places = "".join(self._place(panel) for panel in panels[:PANELS])
-        return f'{note if left > 0 else ""}<div class="panels{pairs}">{places}</div>'
-
-    def _place(self, panel: Panel) -> str:
-        number = len(self.plots)
-        # A script ends at the first `</`, wherever it stands.
-        self.plots.append((panel.plot.to_json() or "").replace("<", "\\u003c"))
-        words = escape(f"{panel.title}: {panel.description}")
-        wide = ' class="wide"' * panel.wide
-        height = panel.plot.layout.height
-        return (
-            f"<figure{wide}><figcaption><h3>{escape(panel.title)}</h3></figcaption>"
-            f'<div class="plot" style="min-height: {height}px" data-figure="{number}" role="img" aria-label="{words}">'
-            "</div></figure>\n"
-        )
-
-    def scripts(self) -> str:
-        """Return the library, once, the plots' data and what draws them; nothing where nothing is drawn."""
-        if not self.plots:
-            return ""
-        return (
-            f"<script>{get_plotlyjs()}</script>\n"
-            f'<script type="application/json" id="figures">[{",".join(self.plots)}]</script>\n'
-            f"<script>{_resource('plots.js')}</script>"
-        )
-
-
-def _title(collection: Collection) -> str:
+    """Return the page's HTML, in which all text is escaped."""
+    shown = sections(collection)
     attacks = dict.fromkeys(run.result.run.attack for run in collection.runs)
-    return " - ".join(["privattack", ", ".join(attacks) or "failed jobs"])
-
-
-def _head(collection: Collection) -> str:
-    runs, jobs = len(collection.runs), len(collection.failures)
-    words = f"{runs} run{'s' * (runs != 1)}"
-    if jobs:
-        words += f", and {jobs} job{'s' * (jobs != 1)} that failed"
     versions = dict.fromkeys(json.dumps(run.result.versions) for run in collection.runs)
-    made = "; ".join(", ".join(f"{name} {number}" for name, number in json.loads(one).items()) for one in versions)
-    return (
-        f"<h1>{escape(_title(collection))}</h1>\n"
-        f'<p class="quiet">{words}. {escape(made)}. Figures in brackets are 95 % intervals.</p>\n'
+    return TEMPLATES.get_template("page.html").render(
+        title=" - ".join(["privattack", ", ".join(attacks) or "failed jobs"]),
+        runs=len(collection.runs),
+        failures=len(collection.failures),
+        versions="; ".join(", ".join(map(" ".join, json.loads(one).items())) for one in versions),
+        findings=found,
+        sections=shown,
+        settings=settings(collection),
+        plotly=Markup(get_plotlyjs()) if any(section.panels for section in shown) else "",
     )
 
 
-def _section(title: str, content: str) -> str:
-    return f"<section>\n<h2>{escape(title)}</h2>\n{content}\n</section>\n" if content else ""
-
-
-def _findings(found: Sequence[str]) -> str:
-    if not found:
-        return ""
-    items = [f"<li>{escape(sentence)}</li>" for sentence in found]
-    content = f"<ol>{''.join(items[:FIRST_FINDINGS])}</ol>"
-    if rest := items[FIRST_FINDINGS:]:
-        content += (
-            f"<details><summary>{len(rest)} more</summary>"
-            f'<ol start="{FIRST_FINDINGS + 1}">{"".join(rest)}</ol></details>'
-        )
-    return _section("Findings", content)
-
-
-def _resource(name: str) -> str:
-    return (files("privattack.report") / name).read_text(encoding="utf-8")
+def settings(collection: Collection) -> list[tuple[str, str]]:
+    """Return every run's settings, a title and lines: first those that all share, then for each run the others."""
+    entries: list[tuple[Path, Job]] = [(run.folder, run.result.run) for run in collection.runs]
+    entries += [(job.folder, job.run) for job in collection.failures]
+    every = [flat(run.config) for _, run in entries]
+    shared = (
+        {}
+        if len(entries) == 1
+        else {
+            name: value for name, value in every[0].items() if all(name in one and one[name] == value for one in every)
+        }
+    )
+    names = ["attack", "defence", *varying(run for _, run in entries)]
+    blocks = [("Shared by all", shared)] if len(entries) > 1 else []
+    for (folder, run), own in zip(entries, every, strict=True):
+        differing = {name: value for name, value in own.items() if name not in shared}
+        blocks.append((f"{label(run, names)} ({folder.name})", {"folder": folder, **differing}))
+    return [(title, "\n".join(f"{name} = {value}" for name, value in lines.items())) for title, lines in blocks]

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
-from privattack.report.cells import box, number, percent, row, why
+from privattack.measurement import Measurement
+from privattack.report.cells import Cell, Line, Table, number, percent
 from privattack.report.drawing import INK, REFERENCE, Panel, empty_plot, error_of
 from privattack.report.looks import Look, looks_of
 from privattack.results.collect import Finished
@@ -59,34 +59,33 @@ def rankings(runs: Sequence[Finished]) -> list[Ranking]:
     return sorted(found, key=lambda one: -one.queries)
 
 
-def tables(found: Sequence[Ranking]) -> str:
+def tables(found: Sequence[Ranking]) -> list[Table]:
     """Return a table per ranking, the long ones open."""
-    blocks = []
-    for place, ranking in enumerate(found):
-        is_open = " open" * (place < OPEN and (ranking.queries > FEW or len(found) == 1))
-        blocks.append(f"<details{is_open}><summary>{escape(ranking.title)}</summary>{_table(ranking)}</details>")
-    return "\n".join(blocks)
+    return [
+        _table(ranking, unfolded=place < OPEN and (ranking.queries > FEW or len(found) == 1))
+        for place, ranking in enumerate(found)
+    ]
 
 
-def _table(ranking: Ranking) -> str:
+def _table(ranking: Ranking, *, unfolded: bool) -> Table:
     several = len({words for _, words in ranking.attackers}) > 1
+    rows: list[list[Cell]] = []
     reasons: dict[str, None] = {}
-    rows = []
     for place, (attacker, words) in enumerate(ranking.attackers, 1):
-        cells = []
-        for metric in COLUMNS:
-            measured = attacker.figure(metric)
-            if measured.given:
-                cells.append((number if metric == "auc" else percent)(measured))
-            else:
-                reasons[why(measured)] = None
-                cells.append(f'<abbr title="{escape(why(measured))}">-</abbr>')
-        cells += [escape(words)] if several else []
-        rows.append(row(f"{place}. {attacker.name}", cells))
+        rates = {metric: attacker.figure(metric) for metric in COLUMNS}
+        reasons |= dict.fromkeys(str(rate.why) for rate in rates.values() if not rate.given)
+        cells = [_rate(metric, rate) for metric, rate in rates.items()]
+        rows.append([f"{place}. {attacker.name}", *cells, *([words] if several else [])])
     caption = f"Ranked by {WORDS.get(ranking.metric, ranking.metric)}. Rates in %. Target {ranking.target[:8]}."
     caption += "".join(f" -: {reason}." for reason in reasons)
     titles = ["Attacker", *COLUMNS.values(), *(["Run"] if several else [])]
-    return box(f"{ranking.title}, ranked", caption, titles, rows)
+    return Table(ranking.title, caption, titles, rows, unfolded=unfolded)
+
+
+def _rate(metric: str, measured: Measurement) -> Line:
+    if not measured.given:
+        return Line("-", tip=str(measured.why))
+    return number(measured) if metric == "auc" else percent(measured)
 
 
 def plots(found: Sequence[Ranking], runs: Sequence[Finished]) -> list[Panel]:

@@ -1,5 +1,6 @@
 """The page opens from the disk, alone, and shows what users wrote as text."""
 
+import html
 import itertools
 import json
 from html.parser import HTMLParser
@@ -80,13 +81,15 @@ def test_findings_come_first_and_sections_without_data_are_left_out(membership, 
     ]  # fmt: skip
     assert "difference between data sets" in parsed.texts["li"][0]
     text, parsed = made(write_run(make_result({"published": {"fidelity": 0.9}}), "other"))
-    assert parsed.texts["h2"] == ["Attacks and defences", "Copies and what they cost", "Settings"]
+    assert parsed.texts["h2"] == ["Attacks and defences", "Surrogates and what they cost", "Settings"]
     assert "Plotly" not in text
 
 
 def test_what_users_wrote_is_shown_as_text(make_result, write_run):
     evil = "</script><script>alert(1)</script>"
-    result = make_result({"adaptive": {"accuracy": 0.9, "auc": 0.9}}, defence=evil, data=evil)
+    missing = {"value": None, "low": None, "high": None, "n": 0, "why": evil}
+    attackers = {name: {"accuracy": 0.9, "auc": 0.9, "tpr_at_fpr_0.1": missing} for name in (evil, "adaptive")}
+    result = make_result(attackers, defence=evil, data=evil)
     result["run"]["config"]["note"] = evil
     result["versions"]["torch"] = evil
     folder = write_run(result, "run", curves=True)
@@ -94,9 +97,20 @@ def test_what_users_wrote_is_shown_as_text(make_result, write_run):
     (folder.parent / "failed/failure.json").write_text(json.dumps({"run": result["run"], "why": evil}))
     text, parsed = made(folder.parent)
     assert "<script>alert" not in text
-    assert [tag for tag, _ in parsed.tags].count("script") == 3
-    figures = next(data for data in parsed.texts["script"] if data.startswith("["))
-    assert len(json.loads(figures)) == 2
+    plots = [json.loads(data) for data in parsed.texts["script"] if data.startswith("{")]
+    assert [tag for tag, _ in parsed.tags].count("script") == len(plots) + 2
+    # Plotly reads tags and entities in what it writes.
+    names = {trace["name"] for plot in plots for trace in plot["data"] if "name" in trace}
+    assert html.escape(evil) in names
+    assert evil not in names
+
+
+def test_a_curve_that_is_no_number_leaves_the_other_plots_alone(membership):
+    for name in ("roc.csv", "histograms.csv"):
+        (membership / name).write_text((membership / name).read_text().replace("0.3", "nan").replace(",3\n", ",inf\n"))
+    _, parsed = made(membership)
+    plots = [json.loads(data, parse_constant=pytest.fail) for data in parsed.texts["script"] if data.startswith("{")]
+    assert len(plots) == 2
 
 
 def test_attackers_stand_side_by_side_with_intervals_and_the_study(make_result, write_run, measured):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from privattack.report.cells import Line
 from privattack.report.rankings import rankings, tables
 from privattack.report.together import together
 from privattack.results.collect import collect
@@ -45,11 +46,11 @@ def test_runs_on_targets_of_another_recipe_or_number_are_ranked_apart(make_suite
 
 
 def test_a_table_has_rates_with_intervals_and_says_why_one_is_missing(runs):
-    text = tables(rankings(runs))
-    assert '<th scope="row">1. lira</th><td><strong>8.1</strong> [7.7, 8.5]</td>' in text
-    assert '<td><abbr title="too few">-</abbr></td>' in text
-    assert "Ranked by TPR at 1 % FPR. Rates in %. Target 01234567. -: too few." in text
-    assert text.count("<details open>") == 3
+    found = tables(rankings(runs))
+    assert found[0].rows[0][:2] == ["1. lira", Line("[7.7, 8.5]", value="8.1")]
+    assert Line("-", tip="too few") in found[0].rows[0]
+    assert found[0].caption == "Ranked by TPR at 1 % FPR. Rates in %. Target 01234567. -: too few."
+    assert [table.unfolded for table in found] == [True] * 3
 
 
 def test_where_one_rate_is_missing_all_are_ranked_by_auc(make_suite, measured):
@@ -81,16 +82,21 @@ def test_extraction_has_no_ranking(make_result, write_run):
 
 
 def test_what_is_found_together_is_a_table_of_overlaps_with_numbers(make_suite, write_run):
-    text = together(collect([write_run(make_suite({"gap": 0.0, "lira": 0.08, "rmia": 0.07}), "run")]).runs)
-    assert "any of the attacks finds <strong>14.0</strong> [12.0, 16.0] % of the members" in text
-    assert "accuses <strong>3.0</strong> [2.5, 3.5] % of the non-members" in text
-    lira = text[text.index('<th scope="row">lira</th>') : text.index('<th scope="row">rmia</th>')]
-    assert '<span class="same"></span></td><td><span style="background: rgba(29, 78, 216, 0.25)">50</span>' in lira
-    assert '<abbr title="neither finds any">-</abbr>' in lira
+    (table,) = together(collect([write_run(make_suite({"gap": 0.0, "lira": 0.08, "rmia": 0.07}), "run")]).runs)
+    assert table.introduction == (
+        "At a false positive rate of 1 % each, any of the attacks finds 14.0 % [12.0, 16.0] of the members and accuses "
+        "3.0 % [2.5, 3.5] of the non-members."
+    )
+    assert table.titles == ["Attack", "Found", "lira", "rmia", "gap"]
+    name, found, itself, other, nothing = table.rows[0]
+    assert (name, found) == ("lira", Line("[7.6, 8.4]", value="8.0"))
+    assert itself.text == ""
+    assert other == Line("50", ground="rgba(29, 78, 216, 0.25)")
+    assert nothing == Line("-", tip="neither finds any")
 
 
 def test_without_what_is_found_there_is_no_section(make_suite, make_result, write_run):
     old = make_result({"adaptive": {"accuracy": 0.6, "auc": 0.6}})
     folder = write_run(old, "old").parent
     write_run(make_suite() | {"found": None}, "null")
-    assert together(collect([folder]).runs) == ""
+    assert together(collect([folder]).runs) == []

@@ -1,4 +1,4 @@
-"""Curves of one run are runs at each budget; copies stand beside their target with what they cost."""
+"""Curves of one run are runs at each budget; surrogates stand beside their target with what they cost."""
 
 import csv
 import json
@@ -6,11 +6,12 @@ import json
 import pytest
 
 from privattack.findings.findings import findings
+from privattack.report.cells import Line
 from privattack.report.console import table
 from privattack.report.page import page
 from privattack.report.plots import against_budget
 from privattack.report.summary import write_summary
-from privattack.report.surrogates import copies
+from privattack.report.surrogates import extractions, tables
 from privattack.results.collect import collect
 from privattack.results.curves import at_each_budget
 from tests.made_up_results import typed
@@ -68,29 +69,33 @@ def test_the_console_has_the_largest_budget_and_a_line_per_curve(make_extraction
     assert sum("90.00 [89.0, 91.0]" in line for line in text.splitlines()) == 1
 
 
-def test_the_page_shows_copies_with_pool_floor_and_cost(make_extraction, collected):
+def test_the_page_shows_surrogates_with_pool_floor_and_cost(make_extraction, collected):
     result = make_extraction(CURVES, {"transfer.epsilon": 0.2})
     result["attackers"][0]["metrics"]["transfer_fgsm"] = result["target"]["test_accuracy"]
     result["service"]["money"] = 1.5
     collection = collected(result)
-    text = copies(collection.runs)
+    text = page(collection, [])
     assert "test (10,000 images, data digits): 1,000 of the 1,000 images that surrogates are judged by lie in" in text
-    assert "Transfer, FGSM" in text
-    assert "Transfer, PGD" not in text
-    assert "<td><strong>65.0</strong> [64.0, 66.0]</td>" in text
-    assert text.endswith("<td>1,000</td><td>3</td><td>1.50</td><td>90.0</td></tr>\n</tbody></table></div>")
-    assert text in page(collection, [])
+    (table,) = tables(extractions(collection.runs))
+    assert "Transfer, FGSM" in table.titles
+    assert "Transfer, PGD" not in table.titles
+    shown = dict(zip(table.titles, table.rows[0], strict=True))
+    assert shown["Surrogate by"] == "adaptive"
+    assert shown["Fidelity without a query"] == Line("[64.0, 66.0]", value="65.0")
+    assert table.titles[-4:] == ["Queries", "Calls", "Money", "Fidelity points per 1,000 queries"]
+    assert table.rows[0][-4:] == ["1,000", "3", "1.50", "90.0"]
 
 
 def test_older_results_have_neither_pool_nor_rounds(make_result, collected):
-    text = copies(collected(make_result({"adaptive": {"fidelity": 0.9}})).runs)
-    assert "pool" not in text
-    assert "Money" not in text
-    assert text.endswith("<td>3,000</td><td>-</td><td>30.0</td></tr>\n</tbody></table></div>")
+    collection = collected(make_result({"adaptive": {"fidelity": 0.9}}))
+    (table,) = tables(extractions(collection.runs))
+    assert "Money" not in table.titles
+    assert table.rows[0][-3:] == ["3,000", "-", "30.0"]
+    assert "Queries come from the pool" not in page(collection, [])
 
 
-def test_membership_inference_has_no_copies(make_suite, collected):
-    assert copies(collected(make_suite()).runs) == ""
+def test_membership_inference_has_no_surrogates(make_suite, collected):
+    assert tables(extractions(collected(make_suite()).runs)) == []
 
 
 def test_a_curve_holds_the_studys_budget_too(make_extraction, measured):

@@ -1,11 +1,10 @@
 // Each plot is drawn when it is about to be seen: a page over many runs opens at once.
 (() => {
-  const figures = JSON.parse(document.getElementById("figures").textContent);
   const settings = { responsive: true, displayModeBar: false, scrollZoom: false };
   const draw = (place) => {
-    const figure = figures[Number(place.dataset.figure)];
     if (place.dataset.drawn) return;
     place.dataset.drawn = "yes";
+    const figure = JSON.parse(place.nextElementSibling.textContent);
     Plotly.newPlot(place, figure.data, { ...figure.layout, dragmode: false }, settings);
   };
   const places = [...document.querySelectorAll(".plot")];

@@ -1,0 +1,46 @@
+"""Extraction attacks stand beside each other at each budget, in a table and in plots."""
+
+import pytest
+
+from privattack.report import contest_views
+from privattack.report.cells import Line
+from privattack.results.contests import contests
+from tests.made_up_results import typed
+
+CURVES = {
+    "mea": {100: 0.70, 300: 0.80, 1000: 0.90},
+    "activethief": {100: 0.75, 300: 0.86, 1000: 0.91},
+    "knockoff": {100: 0.66, 300: 0.80, 1000: 0.90},
+}
+
+
+@pytest.fixture
+def found(make_extraction):
+    without = dict.fromkeys(CURVES["mea"], 0.6)
+    results = [
+        make_extraction({"published": curve, "adaptive": curve, "no_query": without}, attack=attack)
+        for attack, curve in CURVES.items()
+    ]
+    return contests(typed(results))
+
+
+def test_the_table_has_a_row_per_budget_with_leads(found):
+    (table,) = contest_views.tables(found)
+    assert table.titles == ["Queries", "Best one's lead", "Over mea (random)", "1.", "2.", "3."]
+    few, some, many = table.rows
+    best = [Line("activethief"), Line("[85.0, 87.0]", value="86.0")]
+    assert some[:4] == ["300", Line(value="4.0"), Line(value="4.0"), best]
+    assert (few[0], many[:2]) == ("100", ["1,000", Line("none", note="2 overlap")])
+
+
+def test_the_plots_have_a_line_per_attack_the_floor_and_the_target(found):
+    fidelity, accuracy = contest_views.panels(found)
+    lines = {trace.name: trace for trace in fidelity.plot.data if trace.name}
+    assert list(lines) == ["mea", "activethief", "knockoff", "no query"]
+    assert (lines["activethief"].x, lines["activethief"].y) == ((100, 300, 1000), (0.75, 0.86, 0.91))
+    assert len({(line.line.color, line.line.dash, line.marker.symbol) for line in lines.values()}) == 4
+    assert fidelity.plot.layout.xaxis.type == "log"
+    band = fidelity.plot.data[0]
+    assert band.y == pytest.approx((0.71, 0.81, 0.91, 0.89, 0.79, 0.69))
+    target = next(trace for trace in accuracy.plot.data if trace.name == "target")
+    assert set(target.y) == {0.9}
