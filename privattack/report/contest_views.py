@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from privattack.measurement import Measurement
 from privattack.report.cells import Cell, Line, Table, percent
-from privattack.report.drawing import REFERENCE, Panel, add_band, empty_plot, line_of, show_legend
+from privattack.report.drawing import REFERENCE, Panel, add_curve, empty_plot, show_legend
 from privattack.report.looks import LOOKS, Look, look
 from privattack.results.contests import Contest, Contestant
 from privattack.results.figures import FEW, beyond
@@ -78,11 +78,9 @@ def _panel(contest: Contest, metric: str, looks: Mapping[str, Look]) -> Panel:
         known = _known(points, metric)
         if not known:
             continue
-        budgets, figures = list(known), list(known.values())
-        asked.update(budgets)
-        lowest = min(lowest, *(one.known.low for one in figures))
-        add_band(plot, budgets, figures, drawn.colour, opacity=0.15 if len(lines) <= FEW else 0.12)
-        plot.add_scatter(x=budgets, y=[one.value for one in figures], mode="lines+markers", name=name, **line_of(drawn))
+        asked.update(known)
+        lowest = min(lowest, *(one.known.low for one in known.values()))
+        add_curve(plot, name, drawn, known, opacity=0.15 if len(lines) <= FEW else 0.12)
     if metric == "accuracy_unqueried" and asked:
         accuracy = contest.target.known.value
         lowest = min(lowest, accuracy)

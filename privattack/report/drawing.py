@@ -1,7 +1,7 @@
 """How the page's plots are drawn: dark on white, told apart by dash and marker too, with labels at the lines."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -69,12 +69,14 @@ def line_of(look: Look) -> dict[str, Any]:
     }
 
 
-def add_band(
-    plot: go.Figure, x: Sequence[int], measurements: Sequence[Measurement], colour: str, *, opacity: float = 0.15
+def add_curve(
+    plot: go.Figure, name: str, look: Look, points: Mapping[int, Measurement], *, opacity: float = 0.15
 ) -> None:
-    """Draw the intervals of a line's points as a band."""
-    edge = [one.known.high for one in measurements] + [one.known.low for one in reversed(measurements)]
-    add_area(plot, [*x, *reversed(x)], edge, colour, opacity=opacity)
+    """Draw measurements as a line over their x, with their intervals as a band."""
+    x, known = list(points), [one.known for one in points.values()]
+    edge = [one.high for one in known] + [one.low for one in reversed(known)]
+    add_area(plot, [*x, *reversed(x)], edge, look.colour, opacity=opacity)
+    plot.add_scatter(x=x, y=[one.value for one in known], mode="lines+markers", name=name, **line_of(look))
 
 
 def add_area(plot: go.Figure, x: Sequence[int | float], y: Sequence[float], colour: str, *, opacity: float) -> None:

@@ -59,7 +59,7 @@ def looks_of(runs: Sequence[Finished]) -> dict[str, Look]:
 def leaders(runs: Sequence[Finished], metric: str | None = None) -> list[str]:
     """Return the names of the attackers that a plot shows at once: the best who query, and those who do not.
 
-    Each counts with the highest of his figures over the runs; they stand in the order of the results.
+    Each counts with the highest of their figures over the runs; they stand in the order of the results.
     """
     attackers = [attacker for run in runs for attacker in run.result.attackers]
     metric = metric or ranking_metric(attackers)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ MARKERS = {
 DOTS_PER_INCH = 100
 WIDTH, HEIGHT = 4.2, 3.6  # inches, of one plot
 COLUMNS = 3
+LETTERS = 60  # side by side above a plot
 POINTS = 72 / DOTS_PER_INCH  # in one pixel
 STYLE: dict[Any, Any] = {
     "text.parse_math": False,  # names are users': a dollar sign is one
@@ -81,11 +83,16 @@ def _draw(axes: Axes, panel: Panel) -> None:
         )  # fmt: skip
     _axis(axes, "x", layout.xaxis)
     _axis(axes, "y", layout.yaxis)
+    title = fill(panel.title, LETTERS)
     if layout.showlegend:
         # Above the plot, where the page has it, too: the title goes on top of it.
-        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, title=panel.title, alignment="left")
+        handles, names = axes.get_legend_handles_labels()
+        columns = max(1, min(3, LETTERS // (max(map(len, names)) + 6)))
+        axes.legend(
+            handles, names, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, title=title, alignment="left"
+        )
     else:
-        axes.set_title(panel.title, loc="left")
+        axes.set_title(title, loc="left")
 
 
 def _trace(axes: Axes, trace: go.Scatter) -> None:

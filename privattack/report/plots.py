@@ -10,7 +10,7 @@ from privattack.report.drawing import (
     TOP,
     Panel,
     add_area,
-    add_band,
+    add_curve,
     empty_plot,
     error_of,
     label_ends,
@@ -66,18 +66,16 @@ def _budget_panel(title: str, metric: str, runs: Sequence[Finished], looks: dict
     plot = empty_plot("queries (log scale)", _words(metric))
     ends, highest = [], 0.0
     for name in leaders(runs, metric):
-        points = [
-            (run.result.run.budget, attacker.figure(metric))
+        points = {
+            run.result.run.budget: attacker.figure(metric)
             for run in runs
             for attacker in run.result.attackers
             if attacker.name == name and attacker.figure(metric).given
-        ]
-        budgets, figures = [budget for budget, _ in points], [one for _, one in points]
-        values = [one.known.value for one in figures]
-        highest = max([highest, *(one.known.high for one in figures)])
-        add_band(plot, budgets, figures, looks[name].colour)
-        plot.add_scatter(x=budgets, y=values, mode="lines+markers", name=name, **line_of(looks[name]))
-        ends.append((values[-1], name, looks[name].colour))
+        }
+        known = [one.known for one in points.values()]
+        highest = max(highest, *(one.high for one in known))
+        add_curve(plot, name, looks[name], points)
+        ends.append((known[-1].value, name, looks[name].colour))
     asked = sorted({run.result.run.budget for run in runs})
     if metric in CHANCE:
         plot.add_hline(y=CHANCE[metric], line=REFERENCE)
@@ -86,7 +84,7 @@ def _budget_panel(title: str, metric: str, runs: Sequence[Finished], looks: dict
         target = runs[0].result.target.test_accuracy.known.value
         plot.add_hline(y=target, line=REFERENCE)
         ends.append((target, "target", INK))
-    # Rates at few false alarms would all lie at the bottom of an axis up to 1.
+    # TPRs at a low FPR would all lie at the bottom of an axis up to 1.
     top = min(1.0, 1.2 * max(highest, CHANCE[LOW_RATE])) if metric == LOW_RATE else 1.0
     if ends:
         label_ends(plot, ends, top=top)
@@ -103,7 +101,7 @@ def rocs(runs: Sequence[Finished]) -> list[Panel]:
     """
     panels, looks = [], looks_of(runs)
     for title, run in _titled([run for run in runs if run.rocs]):
-        # Below one false alarm among the non-members, half of the candidates, there is nothing to see.
+        # Below one false positive among the non-members, half of the candidates, there is nothing to see.
         judged = max(attacker.figure().n for attacker in run.result.attackers)
         floor = max(1e-4, 2 / max(judged, 2))
         plot = empty_plot("false positive rate (log)", "true positive rate (log)")
