@@ -1,4 +1,4 @@
-"""Extraction, then membership inference on the copy: does a copy betray the members of the model it was copied from?"""
+"""Extraction, then membership inference on the surrogate: does it betray the members of its target?"""
 
 from privattack.attacks.extraction.base import ExtractionAttack
 from privattack.attacks.membership.base import MembershipAttack
@@ -9,7 +9,7 @@ class ExtractThenInfer:
 
     Args:
         extraction: makes the surrogates; the first of its attackers' is asked.
-        inference: asks about every candidate once; a copy answers as often as one likes.
+        inference: asks about every candidate once; a surrogate answers as often as one likes.
         candidates: how many images the inference asks about, half of them members.
     """
 

@@ -1,4 +1,4 @@
-"""Transfer: whether adversarial examples made on a surrogate fool the target it was copied from."""
+"""Transfer: whether adversarial examples made on a surrogate fool its target."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -10,7 +10,7 @@ class QueryPool:
     """Images that an attacker owns.
 
     Attributes:
-        images: with the classes that the attacker gives them himself.
+        images: with the classes that the attackers themselves give them.
         classes: how many classes the target has.
         has_labels: whether the images' classes are the target's, so that a model can be trained without a query.
     """

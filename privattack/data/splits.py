@@ -45,7 +45,7 @@ class CandidateSplit:
         members: indices into the members.
         nonmembers: indices into the non-members.
         known: places that the attacker learns from, shuffled.
-        unknown: places that he is judged on, shuffled; disjoint from `known`.
+        unknown: places that the attackers are judged on, shuffled; disjoint from `known`.
     """
 
     members: Int64[Tensor, " m"]

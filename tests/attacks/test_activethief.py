@@ -88,7 +88,7 @@ def test_the_whole_pool_can_be_asked_about_once(strategy, make_images):
         assert torch.equal(one.places.sort().values, torch.arange(130))
 
 
-def test_copies_learn_anew_in_each_round_which_grows_with_what_was_asked(make_images):
+def test_surrogates_learn_anew_in_each_round_which_grows_with_what_was_asked(make_images):
     _, _, trained = extract(make_images(130), budgets=[100], start=20, growth=0.5)
     assert [queries for queries, _ in trained] == [20, 30, 45, 67, 100]
 

@@ -122,17 +122,17 @@ def test_preferences_move_as_the_gradient_bandit_of_the_paper():
     torch.testing.assert_close(bandits.preferences, expected.unsqueeze(0))
 
 
-def test_an_answer_is_judged_by_copies_that_have_not_learnt_it():
+def test_an_answer_is_judged_by_surrogates_that_have_not_learnt_it():
     bandits = Bandits.without_preference(1, 2)
     images = torch.zeros(1, 1, 1, 28, 28)
     answer = torch.tensor([[[0.75, 0.25]]]).double().log()
     bandits.learn(torch.tensor([[0]]), answer, images)
-    bandits.copies = lambda images: torch.tensor([0.5, 0.25]).log().expand(1, 1, 1, 2)
+    bandits.trained = lambda images: torch.tensor([0.5, 0.25]).log().expand(1, 1, 1, 2)
     bandits.learn(torch.tensor([[0, 0]]), answer.repeat(1, 2, 1), images)
     assert bandits.losses.squeeze().tolist() == pytest.approx([math.log(2), (0.75 + 0.5) * math.log(2)])
 
 
-def test_copies_learn_anew_whenever_the_answers_have_doubled(make_images):
+def test_surrogates_learn_anew_whenever_the_answers_have_doubled(make_images):
     sizes = []
 
     class Recorder(SurrogateTrainer):

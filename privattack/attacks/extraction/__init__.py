@@ -1,1 +1,1 @@
-"""Model extraction: make a copy of the target by asking it."""
+"""Model extraction: train a surrogate of the target by asking it."""

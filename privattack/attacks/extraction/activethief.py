@@ -24,7 +24,7 @@ STRATEGIES = ("uncertainty", "k_center", "both")
 
 
 class ActiveThief(ExtractionAttack):
-    """Asks about random images first, then in rounds about those that copies trained so far tell most about.
+    """Asks about random images first, then in rounds about those that surrogates trained so far tell most about.
 
     Args:
         strategy: `uncertainty` takes the images of the highest entropy; `k_center` those whose probabilities lie
@@ -81,8 +81,8 @@ class ActiveThief(ExtractionAttack):
             return [Batch.of_pool(pool, order[: self.start]) for order in orders]
         if count == len(pool.images):
             return [Batch.of_pool(pool, torch.empty(0, dtype=torch.int64)) for _ in seeds]
-        copies = self.teach(asked, pool, surrogates, reveals, seeds=seeds)
-        probabilities = copies.predict(pool.images.pixels())[0].exp()
+        trained = self.teach(asked, pool, surrogates, reveals, seeds=seeds)
+        probabilities = trained.predict(pool.images.pixels())[0].exp()
         size = max(1, round(self.growth * count))
         return [
             Batch.of_pool(pool, self._select(one, before.places, size))

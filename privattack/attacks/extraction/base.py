@@ -15,7 +15,7 @@ from privattack.errors import UserError
 from privattack.models.surrogate import Lesson, Loss, Surrogates, SurrogateTrainer, cross_entropy, kl_divergence
 from privattack.service import Service
 
-NONE = -1  # where the attacker has no label of his own, or an image is not the pool's
+NONE = -1  # where the attackers have no label of their own, or an image is not the pool's
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Batch:
 
     Attributes:
         images: pixels in [0, 1].
-        own_labels: the classes that the attacker would give them himself; `NONE` where he has none.
+        own_labels: the classes that the attackers themselves would give them; `NONE` where they have none.
         places: which images of the pool they are; `NONE` for those that the attack made.
     """
 

@@ -1,10 +1,10 @@
-"""Jacobian-based data set augmentation: a few images of one's own, and many made of them by the copies' gradients.
+"""Jacobian-based data set augmentation: a few images of one's own, and many made of them by gradients.
 
 The attack is Papernot et al. 2017, "Practical black-box attacks against machine learning" (algorithm 1); that a random
 sample gives new images once there are many, instead of all, comes from Papernot et al. 2016, "Transferability in
 machine learning". The targeted variant is T-RND of Juuti et al. 2019, "PRADA: protecting against DNN model stealing
-attacks", with one step per image (FGSM), not its iterated form. The papers train copies further from round to round;
-here they learn anew from all answers.
+attacks", with one step per image (FGSM), not its iterated form. The papers train surrogates further from
+round to round; here they learn anew from all answers.
 """
 
 import math
@@ -26,9 +26,9 @@ from privattack.randomness import generator
 class JacobianAugmentation(ExtractionAttack):
     """Asks about random images of the pool, then in rounds about images made of those asked about before.
 
-    Each round trains copies F on all answers. An image x that the service calls c gives clip(x + step sign(dF_c/dx)),
-    or with targets, for each of some random other classes t, clip(x + step sign(dF_t/dx)). The attacker's own label
-    of a made image is that of the image it is made of.
+    Each round trains surrogates F on all answers. An image x that the service calls c gives
+    clip(x + step sign(dF_c/dx)), or with targets, for each of some random other classes t,
+    clip(x + step sign(dF_t/dx)). The attackers' own label of a made image is that of the image it is made of.
 
     Args:
         start: how many random images of the pool come first.
@@ -128,22 +128,22 @@ class JacobianAugmentation(ExtractionAttack):
 
 
 def towards(
-    copies: Surrogates,
+    surrogates: Surrogates,
     images: Float[Tensor, "repetitions n 1 28 28"],
     classes: Int64[Tensor, "repetitions n"],
     step: float,
 ) -> Float[Tensor, "repetitions n 1 28 28"]:
-    """Return images changed by one step in each pixel, in [0, 1], so that each copy finds the given classes likelier.
+    """Return images changed by one step in each pixel, in [0, 1], so that surrogates find the given classes likelier.
 
-    The sign of a probability's gradient is that of its logarithm's, which does not vanish where a copy is sure.
+    The sign of a probability's gradient is that of its logarithm's, which does not vanish where a surrogate is sure.
 
     Args:
-        copies: of one lesson, one per repetition.
+        surrogates: of one lesson, one per repetition.
     """
     parts = []
     for batch, named in zip(images.split(1_000, dim=1), classes.split(1_000, dim=1), strict=True):
         pixels = batch.unsqueeze(0).clone().requires_grad_(True)
-        answers = copies(pixels)[0]
+        answers = surrogates(pixels)[0]
         chosen = answers.gather(2, named.unsqueeze(2).to(answers.device))
         (gradient,) = torch.autograd.grad(chosen.sum(), pixels)
         parts.append((batch + step * gradient[0].sign()).clamp(0, 1))

@@ -1,7 +1,7 @@
 """Knockoff nets (Orekondy, Schiele & Fritz 2019): soft answers about images of any domain, random or by a bandit.
 
-The paper's adaptive policy asks for one image at a time, and its copy learns each answer at once. Here a round has
-`round` images, drawn by one policy; and copies are trained from scratch whenever the answers have doubled, which
+The paper's adaptive policy asks for one image at a time, and its surrogate learns each answer at once. Here a round has
+`round` images, drawn by one policy; and surrogates are trained from scratch whenever the answers have doubled, which
 costs about as much as training once on all of them.
 """
 
@@ -100,7 +100,7 @@ class KnockoffNets(ExtractionAttack):
         actions = classes[torch.stack([one.places for one in asked])]
         bandits.learn(actions, answers, images)
         if answers.shape[1] >= 2 * bandits.taught:
-            bandits.copies = self.teach(asked, pool, surrogates, reveals, seeds=seeds)
+            bandits.trained = self.teach(asked, pool, surrogates, reveals, seeds=seeds)
             bandits.taught = answers.shape[1]
 
 
@@ -110,13 +110,13 @@ class Bandits:
 
     Attributes:
         preferences: H, of which the policy is the softmax.
-        losses: of each answer so far, under the copies that had not learnt it.
-        copies: trained on the first `taught` answers; none at first.
+        losses: of each answer so far, under the surrogates that had not learnt it.
+        trained: surrogates, on the first `taught` answers; none at first.
     """
 
     preferences: Float64[Tensor, "repetitions actions"]
     losses: Float64[Tensor, "repetitions n"]
-    copies: Surrogates | None = None
+    trained: Surrogates | None = None
     taught: int = 0
 
     @classmethod
@@ -153,10 +153,10 @@ class Bandits:
     def _losses(
         self, images: Float[Tensor, "repetitions new 1 28 28"], answers: Float64[Tensor, "repetitions new classes"]
     ) -> Float64[Tensor, "repetitions new"]:
-        """Return the cross-entropy of the answers under the copies, or under equal odds while there is none."""
-        if self.copies is None:
+        """Return the cross-entropy of the answers under the surrogates, or under equal odds while there is none."""
+        if self.trained is None:
             return torch.full_like(answers[:, :, 0], answers.shape[2]).log()
-        return -(answers.exp() * self.copies(images.unsqueeze(0))[0].cpu()).sum(dim=2)
+        return -(answers.exp() * self.trained(images.unsqueeze(0))[0].cpu()).sum(dim=2)
 
 
 def rewards(
@@ -169,7 +169,7 @@ def rewards(
 
     Args:
         answers: log-probabilities, in the order in which they came.
-        losses: of the copies that had not learnt them.
+        losses: of the surrogates that had not learnt them.
     """
     probabilities = answers.exp()
     highest = probabilities.topk(2, dim=2).values

@@ -1,8 +1,8 @@
-"""Semi-supervised extraction (Jagielski et al. 2020, section 4): what was not asked about teaches the copy, too.
+"""Semi-supervised extraction (Jagielski et al. 2020, section 4): what was not asked about teaches the surrogate, too.
 
-The paper learns by MixMatch; here it is FixMatch (Sohn et al. 2020), its simpler successor. Copies also see each image
-shifted, and learn in more steps than those of other attacks; `weight: 0` keeps both and leaves the unlabelled images
-out, which tells apart what each is worth.
+The paper learns by MixMatch; here it is FixMatch (Sohn et al. 2020), its simpler successor. Surrogates also see each
+image shifted, and learn in more steps than those of other attacks; `weight: 0` keeps both and leaves the unlabelled
+images out, which tells apart what each is worth.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from privattack.models.surrogate import SurrogateTrainer, cross_entropy
 
 
 class SemiSupervised(ModelExtraction):
-    """Asks about random images of the pool; copies learn the answers, and their own sure guesses on the whole pool.
+    """Asks about random images of the pool; surrogates learn the answers, and their own sure guesses on the whole pool.
 
     The queries are those of `ModelExtraction` with the same seed, so that what they ask is the same; they
     differ in what is learnt, in shifts and in the number of steps. An attacker without queries has the same images to
@@ -26,7 +26,7 @@ class SemiSupervised(ModelExtraction):
         steps: how many an epoch has, from 1 up, or as many as one pass over the queries needs where those are more:
             a pass over few queries would end before anything is learnt from the rest of the pool. With the
             surrogates' defaults, 100 steps an epoch are 128,000 unlabelled images in all.
-        threshold: how sure a copy must be of its guess to learn it, 0 to 1.
+        threshold: how sure a surrogate must be of its guess to learn it, 0 to 1.
         weight: of the loss on unlabelled images, from 0 up; 0 leaves them out.
 
     Raises:

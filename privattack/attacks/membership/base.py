@@ -15,7 +15,7 @@ from privattack.service import Service
 class Candidates:
     """The images whose membership is in question, and some of which the attacker knows it.
 
-    The attacker learns from `known`; he is judged on `unknown`.
+    The attackers learn from `known` and are judged on `unknown`.
     """
 
     known: LabelledImages
