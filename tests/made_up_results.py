@@ -60,8 +60,6 @@ def composed(run: dict[str, Any]) -> dict[str, Any]:
     config = deepcopy(config)
     if "key" in config["defence"]:
         config["defence"]["key"] = run["seed"]
-    if run["attack"] == "mea":
-        config["attack"]["surrogates"] = deepcopy(surrogate)
     return config
 
 
@@ -75,7 +73,7 @@ def make_result() -> MakeResult:
     """Return a function that makes a result out of attackers: {"published": {"fidelity": 0.9}, ...}.
 
     An attacker has the knowledge that he is called by, `adaptive` where it is none. `settings` go into the
-    configuration by their dotted names, those of surrogate and target into their copies, too; all else is of the run.
+    configuration by their dotted names, those of the target into the shadow models', too; all else is of the run.
     """
 
     def make(
@@ -95,8 +93,6 @@ def make_result() -> MakeResult:
         config = composed(run)
         for name, value in (settings or {}).items():
             change(config, name, value)
-            if name.startswith("surrogate.") and "surrogates" in config["attack"]:
-                change(config, f"attack.surrogates.{name.removeprefix('surrogate.')}", value)
             if (
                 name in ("target.epochs", "target.network._target_")
                 and f"shadow.{name.removeprefix('target.')}" not in settings

@@ -11,8 +11,8 @@ from privattack.results.figures import ahead, beyond, share
 from privattack.results.naming import attributes, below, count, flat, label, varying
 from privattack.results.result import Result, Run
 
-# What copies may differ in, and what has no part in an extraction.
-OWN = ("surrogate.network", "transfer", "nonmembers", "shadow", "shadow_members")
+# What surrogates may differ in (older results hold a copy of it), and what has no part in an extraction.
+OWN = ("surrogate.network", "attack.surrogates.network", "transfer", "nonmembers", "shadow", "shadow_members")
 ByBudget = dict[int, Measurement]
 
 

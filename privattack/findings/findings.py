@@ -125,4 +125,6 @@ def _settings(result: Result) -> str:
             return {name: material(value) for name, value in node.items() if name not in IMMATERIAL | {"defence"}}
         return node
 
-    return json.dumps([material(result.run.model_dump()), result.target.fingerprint], sort_keys=True, default=str)
+    # Where there are several budgets, the run's is the largest.
+    run = {**result.run.model_dump(), "config": {**result.run.config, "budget": result.run.budget}}
+    return json.dumps([material(run), result.target.fingerprint], sort_keys=True, default=str)

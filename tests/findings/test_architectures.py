@@ -27,6 +27,13 @@ def test_the_widest_gap_beyond_the_intervals_is_named(make):
     assert said[0] in findings(typed([make(PLAIN, MLP), alike]))
 
 
+def test_older_results_that_hold_a_copy_of_the_surrogates_settings_are_compared_too(make):
+    older = [
+        {**one, f"attack.{name.replace('surrogate', 'surrogates')}": one[name]} for one in (MLP, LENET) for name in one
+    ]
+    assert "(lenet) reaches 70.0 %" in architecture_worth(typed([make(PLAIN, one) for one in older]))[0]
+
+
 def test_nothing_to_measure_and_harm_are_said_too(make):
     assert (
         "is worth nothing that can be measured" in architecture_worth(typed([make(PLAIN, MLP), make(PLAIN, LENET)]))[0]

@@ -103,10 +103,13 @@ def test_a_curve_holds_the_studys_budget_too(make_extraction, measured):
     assert any("reproduces the study: 89.7 %" in sentence for sentence in findings(typed([result])))
 
 
-def test_runs_with_and_without_curves_are_compared(make_extraction):
+@pytest.mark.parametrize("settings", [{"budget": [100, 1000]}, {"budgets": [100, 1000]}])  # the second one older
+def test_runs_with_and_without_curves_are_compared(make_extraction, settings):
     curves = {"adaptive": {100: 0.7, 1000: 0.9}}
-    undefended = make_extraction(curves, {"budgets": [100, 1000]})
-    defended = make_extraction({"adaptive": {1000: 0.7}}, {"budgets": None}, defence="label_only")
+    undefended = make_extraction(curves, settings)
+    defended = make_extraction(
+        {"adaptive": {1000: 0.7}}, dict.fromkeys(settings.keys() - {"budget"}), defence="label_only"
+    )
     assert any(
         "label_only costs the adaptive attacker 20.0 points" in one for one in findings(typed([undefended, defended]))
     )
