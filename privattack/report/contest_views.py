@@ -1,6 +1,5 @@
 """Which extraction attack does best at which budget: a table and two plots for each service."""
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +10,6 @@ from privattack.report.looks import LOOKS, Look, look
 from privattack.results.contests import Contest, Contestant
 from privattack.results.figures import FEW, beyond
 from privattack.results.naming import count
-from privattack.results.result import Attacker
 
 METRICS = {"fidelity": "fidelity", "accuracy_unqueried": "accuracy, unqueried"}
 HEIGHT = 440  # pixels
@@ -60,12 +58,9 @@ def _over_random(standing: Sequence[tuple[Contestant, Measurement]], random: Con
 def panels(found: Sequence[Contest]) -> list[Panel]:
     """Return fidelity and accuracy against budget for each contest, a line per attack; the same looks in all."""
     names = dict.fromkeys(name for contest in found for name in contest.contestants)
-    randoms = {one.name for contest in found for one in contest.contestants.values() if one.is_random}
-    numbers = itertools.count()
-    looks, is_first = {}, True
-    for name in names:
-        looks[name] = LOOKS["adaptive"] if name in randoms and is_first else look(next(numbers))
-        is_first = is_first and name not in randoms
+    random = next((one.name for contest in found for one in contest.contestants.values() if one.is_random), "")
+    others = [name for name in names if name != random]
+    looks = {random: LOOKS["adaptive"], **{name: look(number) for number, name in enumerate(others)}}
     return [_panel(contest, metric, looks) for contest in found for metric in METRICS]
 
 
@@ -75,7 +70,7 @@ def _panel(contest: Contest, metric: str, looks: Mapping[str, Look]) -> Panel:
     lowest = 1.0
     lines = [(one.name, one.points, looks[one.name]) for one in contest.contestants.values()]
     for name, points, drawn in [*lines, ("no query", contest.floor, LOOKS["no_query"])]:
-        known = _known(points, metric)
+        known = {budget: one.figure(metric) for budget, one in sorted(points.items()) if one.figure(metric).given}
         if not known:
             continue
         asked.update(known)
@@ -93,8 +88,3 @@ def _panel(contest: Contest, metric: str, looks: Mapping[str, Look]) -> Panel:
     plot.update_layout(height=HEIGHT)
     words = f"{METRICS[metric]} of each attack against the number of queries, with 95 % intervals as bands"
     return Panel(f"defence {contest.title}: {METRICS[metric]}", words, plot, half=True)
-
-
-def _known(points: Mapping[int, Attacker], metric: str) -> dict[int, Measurement]:
-    figures = {budget: point.figure(metric) for budget, point in sorted(points.items())}
-    return {budget: measured for budget, measured in figures.items() if measured.given}

@@ -147,8 +147,3 @@ def label_points(
             x=x, y=y * top, ax=0, ay=-(place - y) * (HEIGHT - 60) / TOP, text=name, arrowhead=0, arrowwidth=0.7,
             arrowcolor=INK, standoff=6, bgcolor="rgba(255, 255, 255, 0.8)",
         )  # fmt: skip
-
-
-def log_range(floor: float) -> list[float]:
-    """Return the range of a logarithmic axis from `floor` to a little over 1."""
-    return [math.log10(floor), 0.04]

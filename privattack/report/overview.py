@@ -12,11 +12,8 @@ from privattack.results.result import Attacker, Job, Run
 from privattack.results.study import comparable, study
 
 KNOWLEDGE = {
-    "published": "Published attack",
-    "adaptive": "Adaptive attacker",
-    "blind": "Blind attacker",
-    "no_query": "No query",
-}
+    "published": "Published attack", "adaptive": "Adaptive attacker", "blind": "Blind attacker", "no_query": "No query",
+}  # fmt: skip
 COSTS = ("Honest users' accuracy", "Labels changed", "L1 distance")
 NOTES = {
     True: "Fidelity in %, and below it fidelity on images that were never queried.",

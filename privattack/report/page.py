@@ -1,6 +1,5 @@
 """One self-contained page over a set of results: `report.html`."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,9 +49,7 @@ def sections(collection: Collection) -> list[Section]:
         Section("Attackers, ranked", tables=rankings.tables(ranked), panels=rankings.plots(ranked, runs)),
         Section("What the attacks find together", tables=together(runs)),
         Section(
-            "Extraction attacks compared",
-            tables=contest_views.tables(compared),
-            panels=contest_views.panels(compared),
+            "Extraction attacks compared", tables=contest_views.tables(compared), panels=contest_views.panels(compared)
         ),
         Section(
             "Surrogates and what they cost",
@@ -93,12 +90,12 @@ def page(collection: Collection, found: Sequence[str]) -> str:
     """Return the page's HTML, in which all text is escaped."""
     shown = sections(collection)
     attacks = dict.fromkeys(run.result.run.attack for run in collection.runs)
-    versions = dict.fromkeys(json.dumps(run.result.versions) for run in collection.runs)
+    versions = dict.fromkeys(", ".join(map(" ".join, run.result.versions.items())) for run in collection.runs)
     return TEMPLATES.get_template("page.html").render(
         title=" - ".join(["privattack", ", ".join(attacks) or "failed jobs"]),
         runs=len(collection.runs),
         failures=len(collection.failures),
-        versions="; ".join(", ".join(map(" ".join, json.loads(one).items())) for one in versions),
+        versions="; ".join(versions),
         findings=found,
         sections=shown,
         settings=settings(collection),
@@ -110,16 +107,15 @@ def settings(collection: Collection) -> list[tuple[str, str]]:
     """Return every run's settings, a title and lines: first those that all share, then for each run the others."""
     entries: list[tuple[Path, Job]] = [(run.folder, run.result.run) for run in collection.runs]
     entries += [(job.folder, job.run) for job in collection.failures]
-    every = [flat(run.config) for _, run in entries]
-    shared = (
-        {}
-        if len(entries) == 1
-        else {
-            name: value for name, value in every[0].items() if all(name in one and one[name] == value for one in every)
-        }
-    )
+    every, several = [flat(run.config) for _, run in entries], len(entries) > 1
+    first, *others = every
+    shared = {
+        name: value
+        for name, value in first.items()
+        if several and all(name in one and one[name] == value for one in others)
+    }
     names = ["attack", "defence", *varying(run for _, run in entries)]
-    blocks = [("Shared by all", shared)] if len(entries) > 1 else []
+    blocks = [("Shared by all", shared)] if several else []
     for (folder, run), own in zip(entries, every, strict=True):
         differing = {name: value for name, value in own.items() if name not in shared}
         blocks.append((f"{label(run, names)} ({folder.name})", {"folder": folder, **differing}))

@@ -1,6 +1,7 @@
 """The page's plots, small ones each with a title of its own. A section without data has no panels."""
 
 import itertools
+import math
 from collections.abc import Sequence
 
 from privattack.measurement import Measurement
@@ -16,7 +17,6 @@ from privattack.report.drawing import (
     label_ends,
     label_points,
     line_of,
-    log_range,
     show_legend,
 )
 from privattack.report.looks import LEADERS, LOOKS, Look, leaders, looks_of
@@ -77,13 +77,12 @@ def _budget_panel(title: str, metric: str, runs: Sequence[Finished], looks: dict
         add_curve(plot, name, looks[name], points)
         ends.append((known[-1].value, name, looks[name].colour))
     asked = sorted({run.result.run.budget for run in runs})
-    if metric in CHANCE:
-        plot.add_hline(y=CHANCE[metric], line=REFERENCE)
-        ends.append((CHANCE[metric], "coin", INK))
-    elif metric == "accuracy_unqueried":
-        target = runs[0].result.target.test_accuracy.known.value
-        plot.add_hline(y=target, line=REFERENCE)
-        ends.append((target, "target", INK))
+    references = {"coin": CHANCE[metric]} if metric in CHANCE else {}
+    if metric == "accuracy_unqueried":
+        references = {"target": runs[0].result.target.test_accuracy.known.value}
+    for name, value in references.items():
+        plot.add_hline(y=value, line=REFERENCE)
+        ends.append((value, name, INK))
     # TPRs at a low FPR would all lie at the bottom of an axis up to 1.
     top = min(1.0, 1.2 * max(highest, CHANCE[LOW_RATE])) if metric == LOW_RATE else 1.0
     if ends:
@@ -121,8 +120,8 @@ def rocs(runs: Sequence[Finished]) -> list[Panel]:
             drawn["marker"]["maxdisplayed"] = 6
             visible = True if name in seen else "legendonly"
             plot.add_scatter(x=x, y=y, mode="lines+markers", name=name, visible=visible, **drawn)
-        plot.update_xaxes(type="log", range=log_range(floor), dtick=1, tickformat=".3~%")
-        plot.update_yaxes(type="log", range=log_range(floor), dtick=1, tickformat=".3~%")
+        axis = {"type": "log", "range": [math.log10(floor), 0.04], "dtick": 1, "tickformat": ".3~%"}
+        plot.update_layout(xaxis=axis, yaxis=axis)
         show_legend(plot)
         wide = len(run.rocs) > LEADERS
         if wide:
