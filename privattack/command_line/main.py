@@ -13,6 +13,7 @@ from privattack.command_line.job import job
 from privattack.command_line.sentences import sentence
 from privattack.command_line.sweep import Sweep, failures, remove_if_empty
 from privattack.command_line.vocabulary import CONF, no_option
+from privattack.report.hydra_callback import report
 
 
 def main() -> None:
@@ -22,9 +23,11 @@ def main() -> None:
     program: Callable[[], None] = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         program()
+        failed = []
     else:
-        _in_sentences(program)
-    failed: list[str] = failures(Sweep.folder) if Sweep.folder else []
+        failed = _in_sentences(program)
+    if Sweep.folder:
+        failed = [*failures(Sweep.folder), *failed]
     for why in failed:
         print(f"Error: {why}", file=sys.stderr)
     sys.exit(1 if failed else 0)
@@ -45,7 +48,8 @@ def overrides_first(words: Sequence[str]) -> list[str]:
     return [*overrides, *(word for word in words if word not in overrides)]
 
 
-def _in_sentences(program: Callable[[], None]) -> None:
+def _in_sentences(program: Callable[[], None]) -> list[str]:
+    """Run Hydra's program; return why a sweep ended before its last job, if it did."""
     # Otherwise Hydra prints and swallows what is to become one sentence here.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
@@ -58,11 +62,9 @@ def _in_sentences(program: Callable[[], None]) -> None:
         sys.exit(130)
     except (HydraException, OmegaConfBaseException) as error:
         _refuse(sentence(error, sys.argv[1:]))
-    except (TypeError, ValueError):
-        # Hydra's answer where the name of an option is no word, as in `attack=null`.
-        if not (why := next(filter(None, map(no_option, sys.argv[1:])), None)):
-            raise
-        _refuse(why)
+    except BrokenPipeError:  # as of `--help | head`; nothing more can be said
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OSError as error:
         print(
             f"Error: outputs: the run's folder {error.filename} cannot be written ({error.strerror}); "
@@ -70,6 +72,17 @@ def _in_sentences(program: Callable[[], None]) -> None:
             file=sys.stderr,
         )
         sys.exit(1)
+    except Exception as error:
+        # Hydra's answer where the name of an option is no word, as in `attack=null`.
+        if why := next(filter(None, map(no_option, sys.argv[1:])), None):
+            _refuse(why)
+        if not (Sweep.folder and any(Sweep.folder.rglob("*.json"))):
+            raise
+        # A launcher's process was killed, or a sweeper found no job that it could choose.
+        report(Sweep.folder, sweep=True)
+        first = next(iter(str(error).splitlines()), "")
+        return [f"{Sweep.folder}: the sweep ended early ({type(error).__name__}: {first})."]
+    return []
 
 
 def _refuse(why: str) -> None:

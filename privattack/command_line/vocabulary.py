@@ -18,7 +18,7 @@ def no_option(word: str) -> str | None:
     """Say that a word like `group=option` names no option of its group; None where it does, or names no group."""
     group, _, option = word.partition("=")
     options = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-    if not options or option in options:
+    if not options or {*option.split(",")} <= {*options}:
         return None
     return f"{group}={option}: there is no such option; choose one of {', '.join(options)}."
 

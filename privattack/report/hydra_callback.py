@@ -19,14 +19,15 @@ class Report(Callback):
 
     def on_run_end(self, config: DictConfig, **_: Any) -> None:
         """Report a run that is no job of a sweep."""
-        _report(Path(config.hydra.runtime.output_dir), sweep=False)
+        report(Path(config.hydra.runtime.output_dir), sweep=False)
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Report a sweep."""
-        _report(Path(config.hydra.sweep.dir), sweep=True)
+        report(Path(config.hydra.sweep.dir), sweep=True)
 
 
-def _report(folder: Path, *, sweep: bool) -> None:
+def report(folder: Path, *, sweep: bool) -> None:
+    """Make the report over a run or a sweep, and say where it lies; nothing where no job left anything."""
     if not any(folder.rglob("result.json")) and not (sweep and any(folder.rglob("failure.json"))):
         return
     try:
