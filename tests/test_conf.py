@@ -74,7 +74,8 @@ def make(files: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_every_folder_is_a_group_known_here():
     assert {group for group, _ in OPTIONS} == {
-        "attack", "data", "defence", "experiment", "nonmembers", "pool", "study", "surrogate", "target", "trainer"
+        "attack", "data", "defence", "experiment", "hparams_search", "nonmembers", "pool", "study", "surrogate",
+        "target", "trainer",
     }  # fmt: skip
 
 

@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
 
-from privattack.command_line.resolvers import run_name
+from privattack.command_line.main import overrides_first
 from privattack.models.networks import MLP, LeNet
 
-RUN = Path(__file__).parents[1] / "run.py"
+RUN = Path(__file__).parents[2] / "run.py"
 FAST = ("data=digits", "target=mlp", "target.epochs=1", "target.train_size=200", "surrogate.epochs=1", "trainer=cpu")
 
 
@@ -55,30 +57,11 @@ def trained(folder: str) -> list[bool]:
     return [json.loads(path.read_text())["target"]["trained"] for path in Path(folder).rglob("result.json")]
 
 
-CHOICES = {"attack": "mea", "defence": "label_only"}
-
-
-@pytest.mark.parametrize(
-    ("overrides", "name"),
-    [
-        ([], "mea-label_only-b3000-s0"),
-        (["attack=mea", "defence=label_only", "budget=3000", "seed=0", "store=/s"], "mea-label_only-b3000-s0"),
-        (["surrogate.epochs=5", "nonmembers=test"], "mea-label_only-b3000-s0-surrogate.epochs=5-nonmembers=test"),
-        (["target.checkpoint=../a b/c.pth"], "mea-label_only-b3000-s0-target.checkpoint=.._a_b_c.pth"),
-    ],
-)
-def test_a_runs_name_tells_what_differs(overrides, name):
-    assert run_name(CHOICES, overrides, 3000, 0) == name
-
-
-def test_long_names_stay_apart_and_fit_a_file_system():
-    names = {run_name(CHOICES, [f"target.checkpoint={'x' * 400}{end}"], 1, 0) for end in "ab"}
-    assert len(names) == 2
-    assert max(map(len, names)) <= 160
-
-
 BAD = {
+    "hydra/launcher=nowhere": (2, "hydra/launcher=nowhere: there is no such option; choose one of basic"),
     "attack=foo": (2, "attack=foo: there is no such option; choose one of "),
+    "attack=[1,2]": (2, "attack=[1,2]: there is no such option; choose one of activethief"),
+    "data=[null]": (2, "data=[null]: there is no such option; choose one of digits"),
     "defence=null": (2, "defence=null: there is no such option; choose one of flatten, label_only, none."),
     "experiment=foo": (2, "experiment=foo: there is no such option; choose one of extraction, mea_label_only, "),
     "target=recipe": (2, "target=recipe: there is no such option; choose one of convnet, lenet, mlp."),
@@ -159,6 +142,24 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(run_py, setting, recwarn):
     assert [path.name for path in Path("outputs").glob("*")] in ([], ["store"])
 
 
+@pytest.mark.parametrize(
+    ("words", "sorted_words"),
+    [
+        ("attack=mea -m budget=10,20", "attack=mea budget=10,20 -m"),
+        ("-m attack=mea budget=10,20", "attack=mea budget=10,20 -m"),
+        ("seed=1 --cfg job budget=1 -p transfer ~pool", "seed=1 budget=1 ~pool --cfg job -p transfer"),
+        ("-cd=mine attack=mea --config-name other seed=1", "attack=mea seed=1 -cd=mine --config-name other"),
+    ],
+)
+def test_hydras_flags_stand_anywhere(words, sorted_words):
+    assert overrides_first(words.split()) == sorted_words.split()
+
+
+def test_a_flag_among_the_settings_makes_a_sweep(run_py):
+    assert run_py(*FAST, "attack=mea", "-m", "budget=20,30").status == 0
+    assert {one["run"]["budget"] for one in results("outputs").values()} == {20, 30}
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_one_sentence(run_py):
     ended = run_py(*FAST, "trainer=gpu")
@@ -229,6 +230,24 @@ def test_a_sweep_of_which_nothing_can_run_leaves_the_reasons(run_py):
     assert re.findall(r"Error: budget=(\S+):", ended.complained) == ["0", "-1"]
     assert len([*Path("outputs").rglob("failure.json")]) == 2
     assert results("outputs") == {}
+
+
+def test_a_sweep_that_breaks_off_still_reports_the_jobs_that_ended(run_py, monkeypatch):
+    def killed(launcher, *arguments, **named):
+        launch(launcher, *arguments, **named)
+        raise RuntimeError("a process of the launcher's was killed")
+
+    # Hydra imports its plugins anew: not the class that an import finds.
+    (basic,) = (one for one in Plugins.instance().discover(Launcher) if one.__name__ == "BasicLauncher")
+    launch = basic.launch
+    monkeypatch.setattr(basic, "launch", killed)
+    ended = run_py("-m", *FAST, "attack=mea,mia", "budget=0")
+    (page,) = Path("outputs").rglob("report.html")
+    assert ended.status == 1
+    assert ended.complained.splitlines() == [
+        *["Error: budget=0: needs a whole number from 1 up."] * 2,
+        f"Error: {page.parent}: the sweep ended early (RuntimeError: a process of the launcher's was killed).",
+    ]
 
 
 def test_an_option_that_is_not_there_stops_a_sweep_before_its_first_job(run_py):
