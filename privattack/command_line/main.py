@@ -23,11 +23,10 @@ def main() -> None:
     program: Callable[[], None] = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         program()
-        failed = []
+        broken_off = []
     else:
-        failed = _in_sentences(program)
-    if Sweep.folder:
-        failed = [*failures(Sweep.folder), *failed]
+        broken_off = _in_sentences(program)
+    failed = [*failures(), *broken_off]
     for why in failed:
         print(f"Error: {why}", file=sys.stderr)
     sys.exit(1 if failed else 0)
@@ -86,7 +85,6 @@ def _in_sentences(program: Callable[[], None]) -> list[str]:
 
 
 def _refuse(why: str) -> None:
-    if Sweep.folder:
-        remove_if_empty(Sweep.folder)
+    remove_if_empty()
     print(f"Error: {why}", file=sys.stderr)
     sys.exit(2)

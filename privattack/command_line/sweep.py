@@ -19,17 +19,15 @@ class Sweep(Callback):
         Sweep.folder = Path(config.hydra.sweep.dir)
 
 
-def failures(folder: Path) -> list[str]:
-    """Return why jobs of a sweep failed, in the order of the jobs."""
-    found = [
-        json.loads(path.read_text())
-        for path in folder.rglob("failure.json")
-        if not (path.parent / "result.json").exists()
-    ]
+def failures() -> list[str]:
+    """Return why jobs of this process's sweep failed, in the order of the jobs."""
+    files = Sweep.folder.rglob("failure.json") if Sweep.folder else ()
+    found = [json.loads(path.read_text()) for path in files if not (path.parent / "result.json").exists()]
     return [failure["why"] for failure in sorted(found, key=lambda failure: failure.get("job", 0))]
 
 
-def remove_if_empty(folder: Path) -> None:
+def remove_if_empty() -> None:
     """Remove the folder of a sweep that ended before its first job."""
-    if folder.is_dir() and [path.name for path in folder.iterdir()] == ["multirun.yaml"]:
+    folder = Sweep.folder
+    if folder and folder.is_dir() and [path.name for path in folder.iterdir()] == ["multirun.yaml"]:
         shutil.rmtree(folder)

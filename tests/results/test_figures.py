@@ -3,6 +3,7 @@
 import pytest
 
 from privattack.results.figures import headline_figure
+from tests.made_up_results import typed
 
 
 @pytest.mark.parametrize(
@@ -16,4 +17,4 @@ from privattack.results.figures import headline_figure
     ],
 )
 def test_the_headline_is_of_the_strongest_attacker_who_queries(make_result, attackers, figure):
-    assert headline_figure(make_result(attackers)) == figure
+    assert headline_figure(typed(make_result(attackers))) == figure
