@@ -6,7 +6,7 @@ number, and no number is NaN or infinite. What a setting needs is said in the wo
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -42,6 +42,7 @@ WHAT_MAKES = "a _target_, the name of a class, and its settings"
 
 Made = TypeVar("Made", bound=Callable[..., Any])
 
+LISTS = (list, Sequence)
 RANGES = {
     (): "a number",
     ("gt",): "a number above {gt:g}",
@@ -99,8 +100,8 @@ def needs(annotation: Any, value: Any) -> str:
         return ", or ".join("null" if one is NoneType else needs(one, value) for one in fitting)
     if origin is Literal:
         return f"one of {', '.join(map(str, arguments))}"
-    if origin is list:
-        return f"a list, and in it {needs(arguments[0], None)}"
+    if origin in LISTS:
+        return f"a list of {needs(arguments[0], None).replace('one of', 'one or more of')}"
     if kind is int:
         most = limits.get("le", limits.get("lt", MOST + 1) - 1)
         bounded = most < NAMED or (type(value) is int and value > most)
@@ -111,4 +112,4 @@ def needs(annotation: Any, value: Any) -> str:
 
 
 def _is_list(annotation: Any) -> bool:
-    return get_origin(get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation) is list
+    return get_origin(get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation) in LISTS

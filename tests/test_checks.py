@@ -1,7 +1,7 @@
 import inspect
 import math
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -32,7 +32,7 @@ class Example:
         switch: bool = False,
         path: PathText = "here",
         network: Callable[..., object] = dict,
-        budget: Count | list[Count] = 1,
+        forms: Annotated[Sequence[Literal["difference", "rank"]], Field(min_length=1)] = ("rank",),
         named: Count | Annotated[list[Count], Field(min_length=1, description="some numbers")] = 1,
         told: Annotated[float, Field(gt=0, description="a number that pleases")] = 1.0,
     ) -> None:
@@ -68,8 +68,9 @@ class Example:
         ("path", "a\0b", "a path"),
         ("path", "\ud800", "a path"),
         ("network", False, "a _target_, the name of a class, and its settings"),
-        ("budget", 0, "a whole number from 1 up"),
-        ("budget", [0], "a list, and in it a whole number from 1 up"),
+        ("forms", "rank", "a list of one or more of difference, rank"),
+        ("forms", [], "a list of one or more of difference, rank"),
+        ("forms", ["rank", None], "a list of one or more of difference, rank"),
         ("told", -1, "a number that pleases"),
         ("named", 0, "a whole number from 1 up"),
         ("named", [], "some numbers"),
@@ -83,7 +84,16 @@ def test_a_setting_that_cannot_work_is_named_with_its_value_and_what_would(setti
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("count", 10**9), ("few", None), ("step", 1), ("share", 0), ("switch", True), ("budget", [3, 1]), ("path", "ä b")],
+    [
+        ("count", 10**9),
+        ("few", None),
+        ("step", 1),
+        ("share", 0),
+        ("switch", True),
+        ("named", [3, 1]),
+        ("forms", ["rank"]),
+        ("path", "ä b"),
+    ],
 )
 def test_a_setting_that_can_work_arrives_as_it_is(setting, value):
     assert Example(**{setting: value}).settings[setting] == value

@@ -2,8 +2,10 @@
 
 from privattack.attacks.extraction.base import ExtractionAttack
 from privattack.attacks.membership.base import MembershipAttack
+from privattack.checks import Count, checked
 
 
+@checked
 class ExtractThenInfer:
     """Extracts a surrogate within the budget, infers membership by asking it, and by asking the target for comparison.
 
@@ -13,7 +15,7 @@ class ExtractThenInfer:
         candidates: how many images the inference asks about, half of them members.
     """
 
-    def __init__(self, *, extraction: ExtractionAttack, inference: MembershipAttack, candidates: int) -> None:
+    def __init__(self, *, extraction: ExtractionAttack, inference: MembershipAttack, candidates: Count) -> None:
         self.extraction = extraction
         self.inference = inference
         self.candidates = candidates

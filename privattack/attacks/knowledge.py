@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Annotated, Literal
 
-from privattack.errors import UserError
+from pydantic import Field
 
 
 class Knowledge(StrEnum):
@@ -15,13 +16,6 @@ class Knowledge(StrEnum):
     NO_QUERY = "no_query"  # never queries, trains on labels of its own
 
 
-def chosen(attackers: Sequence[str], offered: Sequence[Knowledge]) -> list[Knowledge]:
-    """Return the attackers that `attack.attackers` names.
-
-    Raises:
-        UserError: it names none, or one that is not offered.
-    """
-    if isinstance(attackers, str) or not attackers or not set(attackers) <= set(offered):
-        shown = attackers if isinstance(attackers, str) else f"[{', '.join(attackers)}]"
-        raise UserError(f"attack.attackers={shown}: needs a list of one or more of {', '.join(offered)}.")
-    return [Knowledge(attacker) for attacker in attackers]
+# The attackers that an attack offers.
+Querying = Annotated[Sequence[Literal["published", "adaptive"]], Field(min_length=1)]
+Attackers = Annotated[Sequence[Literal["published", "adaptive", "no_query"]], Field(min_length=1)]

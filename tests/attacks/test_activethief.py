@@ -147,5 +147,5 @@ def test_k_center_goes_to_the_farthest_point_and_takes_each_once():
     ],
 )  # fmt: skip
 def test_bad_settings_are_refused(setting, value):
-    with pytest.raises(UserError, match=rf"^attack\.{setting}={value}: needs .*\.$"):
+    with pytest.raises(UserError, match=rf"^{setting}={value}: needs .*\.$"):
         ActiveThief(**{setting: value})

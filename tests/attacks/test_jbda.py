@@ -230,5 +230,5 @@ def test_a_budget_may_exceed_the_pool_but_both_must_hold_the_first_images(make_i
     ],
 )  # fmt: skip
 def test_bad_settings_are_refused(setting, value):
-    with pytest.raises(UserError, match=rf"^attack\.{setting}={value}: needs .*\.$"):
+    with pytest.raises(UserError, match=rf"^{setting}={value}: needs .*\.$"):
         JacobianAugmentation(**{setting: value})

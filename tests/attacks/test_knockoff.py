@@ -186,5 +186,5 @@ def test_classes_are_drawn_by_the_softmax_of_the_preferences_and_drop_out_when_e
 
 @pytest.mark.parametrize(("setting", "value"), [("policy", "greedy"), ("round", 0), ("round", -3)])
 def test_bad_settings_are_refused(setting, value):
-    with pytest.raises(UserError, match=rf"^attack\.{setting}={value}: needs .*\.$"):
+    with pytest.raises(UserError, match=rf"^{setting}={value}: needs .*\.$"):
         KnockoffNets(**{setting: value})

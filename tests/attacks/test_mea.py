@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from privattack.attacks.extraction.base import EVERY
 from privattack.attacks.extraction.mea import ModelExtraction
 from privattack.attacks.knowledge import Knowledge
 from privattack.data.images import LabelledImages
@@ -33,9 +34,9 @@ class Recorder(SurrogateTrainer):
         return super().train(pixels, queries, lessons, seeds=seeds)
 
 
-def run(pool, *, defence=None, budget=300, target=linear_target, seeds=SEEDS, attackers=None, epochs=15, network=MLP):
+def run(pool, *, defence=None, budget=300, target=linear_target, seeds=SEEDS, attackers=EVERY, epochs=15, network=MLP):
     surrogates = Recorder(network=network, epochs=epochs, lr=1e-3, batch_size=32)
-    attack = ModelExtraction(attackers=attackers or None)
+    attack = ModelExtraction(attackers=attackers)
     services = [Service(target, defence or NoDefence(), budget=budget) for _ in seeds]
     extraction = attack.run(services, QueryPool(pool, 10), surrogates, budgets=[budget], seeds=seeds)
     return extraction, services, surrogates
@@ -162,7 +163,7 @@ def test_a_service_that_has_been_asked_before_refuses(make_images):
 
 @pytest.mark.parametrize("attackers", [["omniscient"], ["published", "blind"], [], "published"], ids=str)
 def test_attackers_that_there_are_not_are_refused_with_those_there_are(attackers):
-    with pytest.raises(UserError, match=r"attack\.attackers=.* of published, adaptive, no_query\."):
+    with pytest.raises(UserError, match=r"^attackers=.* of published, adaptive, no_query\."):
         ModelExtraction(attackers=attackers)
 
 

@@ -140,5 +140,5 @@ def test_without_labels_of_its_own_nobody_learns_without_a_query():
     ],
 )  # fmt: skip
 def test_bad_settings_are_refused(setting, value):
-    with pytest.raises(UserError, match=rf"^attack\.{setting}={value}: needs .*\.$"):
+    with pytest.raises(UserError, match=rf"^{setting}={value}: needs .*\.$"):
         SemiSupervised(**{setting: value})

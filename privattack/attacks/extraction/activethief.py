@@ -8,21 +8,23 @@ needs no adversarial example for each image of the pool.
 """
 
 from collections.abc import Sequence
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float, Int64
+from pydantic import Field
 from torch import Tensor
 
-from privattack.attacks.extraction.base import Asked, Batch, ExtractionAttack
+from privattack.attacks.extraction.base import EVERY, Asked, Batch, ExtractionAttack
+from privattack.attacks.knowledge import Attackers
+from privattack.checks import Count, checked
 from privattack.data.query_pool import QueryPool
 from privattack.defences.base import Reveals
-from privattack.errors import UserError
 from privattack.models.surrogate import SurrogateTrainer, kl_divergence
 from privattack.randomness import generator
 
-STRATEGIES = ("uncertainty", "k_center", "both")
 
-
+@checked
 class ActiveThief(ExtractionAttack):
     """Asks about random images first, then in rounds about those that surrogates trained so far tell most about.
 
@@ -43,21 +45,13 @@ class ActiveThief(ExtractionAttack):
     def __init__(
         self,
         *,
-        attackers: Sequence[str] | None = None,
-        strategy: str = "both",
-        start: int = 100,
-        growth: float = 0.5,
-        shortlist: int = 3,
+        attackers: Attackers = EVERY,
+        strategy: Literal["uncertainty", "k_center", "both"] = "both",
+        start: Count = 100,
+        growth: Annotated[float, Field(gt=0, le=1_000)] = 0.5,
+        shortlist: Count = 3,
     ) -> None:
         super().__init__(attackers=attackers)
-        if strategy not in STRATEGIES:
-            raise UserError(f"attack.strategy={strategy}: needs one of {', '.join(STRATEGIES)}.")
-        if not start >= 1:
-            raise UserError(f"attack.start={start}: needs a whole number from 1 up.")
-        if not 0 < growth < float("inf"):
-            raise UserError(f"attack.growth={growth}: needs a number above 0.")
-        if not shortlist >= 1:
-            raise UserError(f"attack.shortlist={shortlist}: needs a whole number from 1 up.")
         self.strategy = strategy
         self.start = start
         self.growth = growth

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from privattack.attacks.knowledge import Knowledge, chosen
+from privattack.attacks.knowledge import Attackers, Knowledge
+from privattack.checks import checked
 from privattack.data.query_pool import QueryPool
 from privattack.defences.base import Reveals
 from privattack.errors import UserError
@@ -16,6 +17,8 @@ from privattack.models.surrogate import Lesson, Loss, Surrogates, SurrogateTrain
 from privattack.service import Service
 
 NONE = -1  # where the attackers have no label of their own, or an image is not the pool's
+
+EVERY: Attackers = ("published", "adaptive", "no_query")
 
 
 @dataclass(frozen=True)
@@ -88,28 +91,27 @@ class Extraction:
         return self.curve[-1][1]
 
 
+@checked
 class ExtractionAttack(ABC):
     """Asks the service about images, in rounds, and trains surrogates on what it answers. An author writes `choose`.
 
     What is asked must not depend on the budget: the queries of a small budget are the first of those of a larger one.
 
     Args:
-        attackers: which of those that `offered` names learn from the answers.
+        attackers: which learn from the answers: `published` by `published_loss`; `adaptive` by what the defence
+            reveals, KL divergence from scores or cross-entropy on labels; `no_query` from the attacker's own labels of
+            the same images, which shows what the service gave away.
 
     Attributes:
-        offered: `published` learns by `published_loss`; `adaptive` by what the defence reveals, KL divergence from
-            scores or cross-entropy on labels; `no_query` from the attacker's own labels of the same images, and shows
-            what the service gave away.
         published_loss: the loss of the attack's paper.
         least_budget: how many queries the attack needs to start.
     """
 
-    offered: tuple[Knowledge, ...] = (Knowledge.PUBLISHED, Knowledge.ADAPTIVE, Knowledge.NO_QUERY)
     published_loss: Loss
     least_budget: int = 1
 
-    def __init__(self, *, attackers: Sequence[str] | None = None) -> None:
-        self.attackers = chosen(self.offered if attackers is None else attackers, self.offered)
+    def __init__(self, *, attackers: Attackers = EVERY) -> None:
+        self.attackers = [Knowledge(attacker) for attacker in attackers]
 
     def check(self, pool: QueryPool, *, budget: int) -> None:
         """Refuse what cannot work, before anything is trained. Attacks that make images themselves check otherwise.

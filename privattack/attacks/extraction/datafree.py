@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from torch.nn.functional import log_softmax
 
 from privattack.attacks.extraction.base import NONE, Asked, Batch, ExtractionAttack
-from privattack.attacks.knowledge import Knowledge
+from privattack.attacks.knowledge import Querying
+from privattack.checks import Few, Positive, checked
 from privattack.data.images import normalise
 from privattack.data.query_pool import QueryPool
 from privattack.defences.base import Reveals
-from privattack.errors import UserError
 from privattack.models.stacking import stack
 from privattack.models.surrogate import Loss, SurrogateTrainer, cross_entropy
 from privattack.randomness import derive, generator
@@ -37,6 +37,7 @@ def centred_absolute_error(
     return (difference - difference.mean(dim=2, keepdim=True)).abs().mean(dim=(1, 2))
 
 
+@checked
 class DataFree(ExtractionAttack):
     """Asks about images that a generator makes, which learns from how the service and a student answered the last.
 
@@ -60,7 +61,6 @@ class DataFree(ExtractionAttack):
         UserError: a setting cannot work.
     """
 
-    offered = (Knowledge.PUBLISHED, Knowledge.ADAPTIVE)
     published_loss = staticmethod(centred_absolute_error)
     _game: Game
     _before: int
@@ -68,29 +68,16 @@ class DataFree(ExtractionAttack):
     def __init__(
         self,
         *,
-        attackers: Sequence[str] | None = None,
-        latent: int = 100,
-        batch: int = 64,
-        generator_steps: int = 1,
-        student_steps: int = 5,
-        generator_lr: float = 1e-4,
-        directions: int = 1,
-        epsilon: float = 1e-3,
+        attackers: Querying = ("published", "adaptive"),
+        latent: Few = 100,
+        batch: Few = 64,
+        generator_steps: Few = 1,
+        student_steps: Few = 5,
+        generator_lr: Positive = 1e-4,
+        directions: Few = 1,
+        epsilon: Positive = 1e-3,
     ) -> None:
         super().__init__(attackers=attackers)
-        counts = {
-            "latent": latent,
-            "batch": batch,
-            "generator_steps": generator_steps,
-            "student_steps": student_steps,
-            "directions": directions,
-        }
-        for name, count in counts.items():
-            if not count >= 1:
-                raise UserError(f"attack.{name}={count}: needs a whole number from 1 up.")
-        for name, number in {"generator_lr": generator_lr, "epsilon": epsilon}.items():
-            if not 0 < number < float("inf"):
-                raise UserError(f"attack.{name}={number}: needs a number above 0.")
         self.latent = latent
         self.batch = batch
         self.generator_steps = generator_steps

@@ -10,12 +10,16 @@ round to round; here they learn anew from all answers.
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Annotated
 
 import torch
 from jaxtyping import Float, Int64
+from pydantic import Field
 from torch import Tensor
 
-from privattack.attacks.extraction.base import NONE, Asked, Batch, ExtractionAttack
+from privattack.attacks.extraction.base import EVERY, NONE, Asked, Batch, ExtractionAttack
+from privattack.attacks.knowledge import Attackers
+from privattack.checks import Count, PositiveShare, checked
 from privattack.data.query_pool import QueryPool
 from privattack.defences.base import Reveals
 from privattack.errors import UserError
@@ -23,6 +27,7 @@ from privattack.models.surrogate import Surrogates, SurrogateTrainer, cross_entr
 from privattack.randomness import generator
 
 
+@checked
 class JacobianAugmentation(ExtractionAttack):
     """Asks about random images of the pool, then in rounds about images made of those asked about before.
 
@@ -47,24 +52,14 @@ class JacobianAugmentation(ExtractionAttack):
     def __init__(
         self,
         *,
-        attackers: Sequence[str] | None = None,
-        start: int = 150,
-        step: float = 0.1,
-        targets: int | None = None,
-        doublings: int = 6,
-        reservoir: int = 400,
+        attackers: Attackers = EVERY,
+        start: Count = 150,
+        step: PositiveShare = 0.1,
+        targets: Count | None = None,
+        doublings: Annotated[int, Field(ge=0, le=10_000)] = 6,
+        reservoir: Count = 400,
     ) -> None:
         super().__init__(attackers=attackers)
-        if not start >= 1:
-            raise UserError(f"attack.start={start}: needs a whole number from 1 up.")
-        if not 0 < step <= 1:
-            raise UserError(f"attack.step={step}: needs a number above 0, up to 1.")
-        if targets is not None and not targets >= 1:
-            raise UserError(f"attack.targets={targets}: needs a whole number from 1 up, or null.")
-        if not doublings >= 0:
-            raise UserError(f"attack.doublings={doublings}: needs a whole number from 0 up.")
-        if not reservoir >= 1:
-            raise UserError(f"attack.reservoir={reservoir}: needs a whole number from 1 up.")
         self.start = start
         self.step = step
         self.targets = targets

@@ -7,22 +7,23 @@ costs about as much as training once on all of them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from privattack.attacks.extraction.base import Asked, Batch, ExtractionAttack
+from privattack.attacks.extraction.base import EVERY, Asked, Batch, ExtractionAttack
+from privattack.attacks.knowledge import Attackers
+from privattack.checks import Count, checked
 from privattack.data.query_pool import QueryPool
 from privattack.defences.base import Reveals
-from privattack.errors import UserError
 from privattack.models.surrogate import Surrogates, SurrogateTrainer, kl_divergence
 from privattack.randomness import generator
 
-POLICIES = ("random", "adaptive")
 
-
+@checked
 class KnockoffNets(ExtractionAttack):
     """Asks about images of the pool, and learns the answers' probabilities.
 
@@ -42,15 +43,11 @@ class KnockoffNets(ExtractionAttack):
     def __init__(
         self,
         *,
-        attackers: Sequence[str] | None = None,
-        policy: str = "random",
-        round: int = 50,
+        attackers: Attackers = EVERY,
+        policy: Literal["random", "adaptive"] = "random",
+        round: Count = 50,
     ) -> None:
         super().__init__(attackers=attackers)
-        if policy not in POLICIES:
-            raise UserError(f"attack.policy={policy}: needs one of {', '.join(POLICIES)}.")
-        if not round >= 1:
-            raise UserError(f"attack.round={round}: needs a whole number from 1 up.")
         self.policy = policy
         self.round = round
 

@@ -5,15 +5,20 @@ image shifted, and learn in more steps than those of other attacks; `weight: 0` 
 images out, which tells apart what each is worth.
 """
 
-from collections.abc import Sequence
+from typing import Annotated
 
+from pydantic import Field
+
+from privattack.attacks.extraction.base import EVERY
 from privattack.attacks.extraction.mea import ModelExtraction
+from privattack.attacks.knowledge import Attackers
+from privattack.checks import Few, Length, Share, checked
 from privattack.data.query_pool import QueryPool
-from privattack.errors import UserError
 from privattack.models.semisupervised import FixMatchTrainer
 from privattack.models.surrogate import SurrogateTrainer, cross_entropy
 
 
+@checked
 class SemiSupervised(ModelExtraction):
     """Asks about random images of the pool; surrogates learn the answers, and their own sure guesses on the whole pool.
 
@@ -38,21 +43,13 @@ class SemiSupervised(ModelExtraction):
     def __init__(
         self,
         *,
-        attackers: Sequence[str] | None = None,
-        mu: int = 2,
-        steps: int = 100,
-        threshold: float = 0.95,
-        weight: float = 1.0,
+        attackers: Attackers = EVERY,
+        mu: Few = 2,
+        steps: Length = 100,
+        threshold: Share = 0.95,
+        weight: Annotated[float, Field(ge=0)] = 1.0,
     ) -> None:
         super().__init__(attackers=attackers)
-        if not mu >= 1:
-            raise UserError(f"attack.mu={mu}: needs a whole number from 1 up.")
-        if not steps >= 1:
-            raise UserError(f"attack.steps={steps}: needs a whole number from 1 up.")
-        if not 0 <= threshold <= 1:
-            raise UserError(f"attack.threshold={threshold}: needs a number from 0 to 1.")
-        if not 0 <= weight < float("inf"):
-            raise UserError(f"attack.weight={weight}: needs a number from 0 up.")
         self.mu = mu
         self.steps = steps
         self.threshold = threshold

@@ -4,22 +4,22 @@ The published attacker fits a logistic regression to the softmax values. The ada
 defence reveals and uses the score that tells most of it (Yeom et al. 2018, Song & Mittal 2021).
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from sklearn.linear_model import LogisticRegression
 
 from privattack import metrics
-from privattack.attacks.knowledge import Knowledge, chosen
+from privattack.attacks.knowledge import Knowledge, Querying
 from privattack.attacks.membership.base import Candidates, Inference, MembershipAttack
 from privattack.attacks.membership.signals import Scores, gap, loss, modified_entropy
+from privattack.checks import checked
 from privattack.data.images import LabelledImages
 from privattack.defences.base import Reveals
 from privattack.service import Service
 
 
+@checked
 class MembershipInference(MembershipAttack):
     """Asks about every candidate once.
 
@@ -27,8 +27,8 @@ class MembershipInference(MembershipAttack):
         attackers: which of `published` and `adaptive` run; a blind one is judged beside any attack.
     """
 
-    def __init__(self, *, attackers: Sequence[str] = ("published", "adaptive")) -> None:
-        self.attackers = chosen(attackers, [Knowledge.PUBLISHED, Knowledge.ADAPTIVE])
+    def __init__(self, *, attackers: Querying = ("published", "adaptive")) -> None:
+        self.attackers = [Knowledge(attacker) for attacker in attackers]
 
     def run(self, service: Service, candidates: Candidates, *, seed: int) -> list[Inference]:
         """Run the attack; see the base class."""
