@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
-from hydra.utils import get_class, instantiate
+from hydra.utils import get_class
 from omegaconf import DictConfig
+
+from privattack.make import make
 
 CONF = Path(__file__).parents[1] / "conf"
 
@@ -30,7 +32,7 @@ def _composed(*overrides: str) -> DictConfig:
 
 def made(group: str, *overrides: str) -> Any:
     """Return what these settings say that `group` is."""
-    return instantiate(composed(*overrides)[group])
+    return make(composed(*overrides), group, object)
 
 
 def attacks(kind: type) -> list[str]:

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from hydra.utils import get_class, instantiate
+from hydra.utils import get_class
 from omegaconf import OmegaConf
 from PIL import Image
 
+import privattack.make
 from privattack import settings
 from privattack.attacks.chain import ExtractThenInfer
 from privattack.attacks.extraction.base import ExtractionAttack
@@ -67,7 +68,7 @@ def make(files: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         if "verify" in config[group]:
             config[group].verify = False
             config[group].download = False
-        return instantiate(config[group])
+        return privattack.make.make(config, group, object)
 
     return make
 
@@ -105,7 +106,7 @@ def test_pools_and_non_members(make, group, option, monkeypatch, tmp_path):
 @pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "target"])
 @pytest.mark.parametrize("classes", [10, 26])
 def test_targets_networks(option, classes):
-    network = instantiate(composed(f"target={option}").target.network, classes=classes)
+    network = privattack.make.make(composed(f"target={option}"), "target.network", torch.nn.Module, classes=classes)
     assert network(torch.zeros(3, 1, 28, 28)).shape == (3, classes)
 
 
@@ -119,7 +120,7 @@ def test_surrogates(make, option):
 @pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "target"])
 def test_a_surrogate_can_have_the_targets_own_architecture(make, option):
     surrogate = make("surrogate", f"target={option}", "surrogate=target")
-    target = instantiate(composed(f"target={option}").target.network, classes=26)
+    target = privattack.make.make(composed(f"target={option}"), "target.network", torch.nn.Module, classes=26)
     assert type(surrogate.network(classes=26)) is type(target)
 
 

@@ -19,14 +19,15 @@ from pathlib import Path
 
 import torch
 from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
 
+from privattack.attacks.membership.suite import Suite
 from privattack.audits.shadow import ShadowAudit
 from privattack.data.images import DataSet, LabelledImages
 from privattack.data.modules import TargetDataModule
 from privattack.data.shadow_pool import make_shadow_pool
 from privattack.data.splits import balanced_halves
 from privattack.defences.none import NoDefence
+from privattack.make import make
 from privattack.models.answering import Target
 from privattack.models.networks import MLP, LeNet
 from privattack.models.shadow_bank import BankSettings, ShadowBank, obtain_bank
@@ -116,7 +117,7 @@ def scoring(models: int = 64, images: int = 20_000) -> None:
     pool = make_shadow_pool(members, others, seed=0)
     halves = balanced_halves(images, models=models, seed=0)
     with initialize_config_dir(CONF, version_base="1.3"):
-        suite = instantiate(compose("config", overrides=["attack=mia_suite"]).attack)
+        suite = make(compose("config", overrides=["attack=mia_suite"]), "attack", Suite)
     with tempfile.TemporaryDirectory() as folder:
         store, stored = ModelStore(folder), []
         for number in range(models):
