@@ -72,7 +72,7 @@ def measured() -> Callable[..., dict[str, Any]]:
 def make_result() -> MakeResult:
     """Return a function that makes a result out of attackers: {"published": {"fidelity": 0.9}, ...}.
 
-    An attacker has the knowledge that he is called by, `adaptive` where it is none. `settings` go into the
+    An attacker has the knowledge that they are called by, `adaptive` where it is none. `settings` go into the
     configuration by their dotted names, those of the target into the shadow models', too; all else is of the run.
     """
 
@@ -164,7 +164,7 @@ def make_extraction(make_result: MakeResult) -> MakeResult:
     return make
 
 
-# The share found at 1 % false alarms, which ranks them, of as many attacks as a suite has.
+# TPR at 1 % FPR, which ranks them, of as many attacks as a suite has.
 SUITE = {
     "loss": 0.011, "gap": 0.0, "confidence": 0.012, "entropy": 0.009, "modified_entropy": 0.012, "shokri": 0.015,
     "attack_r": 0.031, "calibrated": 0.034, "lira": 0.081, "lira_offline": 0.052, "rmia": 0.079,

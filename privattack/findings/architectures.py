@@ -17,13 +17,13 @@ ByBudget = dict[int, Measurement]
 
 
 @dataclass(frozen=True)
-class Copies:
-    """Fidelity of copies by one attack on one target, by their architecture and budget.
+class Surrogates:
+    """Fidelity of surrogates by one attack on one target, by their architecture and budget.
 
     Attributes:
         architecture: the target's.
-        alike: copies of that architecture.
-        others: copies of another, by its name.
+        alike: of surrogates of that architecture.
+        others: of surrogates of another, by its name.
     """
 
     title: str
@@ -33,30 +33,30 @@ class Copies:
 
 
 def architecture_worth(results: Sequence[Result]) -> list[str]:
-    """Return for each attack and service how copies of the target's own architecture compare with each other one."""
-    found = _copies(results)
+    """Return for each attack and service how surrogates of the target's own architecture compare with others."""
+    found = _surrogates(results)
     sentences = []
-    for copies in found:
-        for name, fidelity in copies.others.items():
-            if shared := sorted(copies.alike.keys() & fidelity.keys()):
-                pairs = {budget: (copies.alike[budget], fidelity[budget]) for budget in shared}
-                sentence = _sentence(copies.architecture, name, pairs)
-                sentences.append(placed(copies.title, sentence, several=len(found) > 1))
+    for surrogates in found:
+        for name, fidelity in surrogates.others.items():
+            if shared := sorted(surrogates.alike.keys() & fidelity.keys()):
+                pairs = {budget: (surrogates.alike[budget], fidelity[budget]) for budget in shared}
+                sentence = _sentence(surrogates.architecture, name, pairs)
+                sentences.append(placed(surrogates.title, sentence, several=len(found) > 1))
     return sentences
 
 
-def _copies(results: Sequence[Result]) -> list[Copies]:
-    copying = [result for result in results if result.is_extraction and contender(result)]
-    varied = varying(result.run for result in copying)
+def _surrogates(results: Sequence[Result]) -> list[Surrogates]:
+    extracting = [result for result in results if result.is_extraction and contender(result)]
+    varied = varying(result.run for result in extracting)
     shown = ["attack", "defence", *(name for name in varied if not below(name, ("surrogate", "budget")))]
-    found: dict[str, Copies] = {}
-    for result in copying:
+    found: dict[str, Surrogates] = {}
+    for result in extracting:
         run = result.run
         target = attributes(run)["target"]
-        copies = found.setdefault(conditions(result, _is_own), Copies(label(run, shown), target))
+        surrogates = found.setdefault(conditions(result, _is_own), Surrogates(label(run, shown), target))
         network = _network(run, "surrogate")
         is_alike = network == _network(run, "target")
-        fidelity = copies.alike if is_alike else copies.others.setdefault(_name(network), {})
+        fidelity = surrogates.alike if is_alike else surrogates.others.setdefault(_name(network), {})
         for budget, attacker in contender_by_budget(result).items():
             if attacker.figure("fidelity").given:
                 fidelity[budget] = attacker.figure("fidelity")
@@ -96,6 +96,6 @@ def _sentence(architecture: str, other: str, pairs: Mapping[int, tuple[Measureme
         better, worse = (sum(gap > 0 for gap in gaps.values()) for gaps in (gains, losses))
         verdict += f"; beyond the intervals it is ahead at {better} of {len(pairs)} budgets, behind at {worse}"
     return (
-        f"at {count(budget)} queries a copy of the target's own architecture ({architecture}) reaches {share(alike)} "
-        f"fidelity, one of another ({other}) {share(different)}: {verdict}."
+        f"at {count(budget)} queries a surrogate of the target's own architecture ({architecture}) reaches "
+        f"{share(alike)} fidelity, one of another ({other}) {share(different)}: {verdict}."
     )

@@ -1,4 +1,4 @@
-"""The sentences about which extraction attack copies best, and whether a strategy beats random queries."""
+"""The sentences about which extraction attack is best, and whether a strategy beats random queries."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from privattack.results.naming import count
 
 
 def winners(found: Sequence[Contest]) -> list[str]:
-    """Return for each contest who copies best, where it stands out most from all others."""
+    """Return for each contest which attack is best, where it stands out most from all others."""
     return [placed(contest.title, _winner(contest), several=len(found) > 1) for contest in found]
 
 
@@ -19,13 +19,13 @@ def _winner(contest: Contest) -> str:
         largest = contest.budgets[-1]
         (first, measured), *_ = contest.standing(largest)
         return (
-            f"at no budget does one of {len(contest.contestants)} attacks copy better than all others beyond the "
-            f"intervals; at {count(largest)} queries {first.name} leads with {share(measured)} fidelity."
+            f"at no budget does one of {len(contest.contestants)} attacks beat all others beyond the intervals; "
+            f"at {count(largest)} queries {first.name} leads with {share(measured)} fidelity."
         )
     widest = max(clear, key=lambda budget: leads[budget])
     (first, measured), (second, next_best), *_ = contest.standing(widest)
     sentence = (
-        f"at {count(widest)} queries {first.name} copies best: {share(measured)} fidelity, "
+        f"at {count(widest)} queries {first.name} is the best attack: {share(measured)} fidelity, "
         f"{100 * leads[widest]:.1f} points beyond the intervals of all others "
         f"(next: {second.name}, {share(next_best)})"
     )
@@ -34,9 +34,9 @@ def _winner(contest: Contest) -> str:
         if budget != widest:
             also.setdefault(contest.standing(budget)[0][0].name, []).append(budget)
     for name, budgets in also.items():
-        sentence += f"; {'so it does' if name == first.name else f'{name} does'} at {_listed(budgets)}"
+        sentence += f"; {'so it is' if name == first.name else f'{name} is'} at {_listed(budgets)}"
     if rest := [budget for budget in contest.budgets if budget not in clear]:
-        sentence += f"; at {_listed(rest)} nobody lies beyond all others"
+        sentence += f"; at {_listed(rest)} none beats all others"
     return f"{sentence}."
 
 
@@ -56,7 +56,7 @@ def _strategy(name: str, compared: Sequence[Contest]) -> str:
         most = max([most, *(ahead for ahead, _ in gaps.values())])
     beaten = f"; mea beats it {_where(lost)}" if any(lost.values()) else ""
     if not any(won.values()):
-        return f"No budget at which {name} beats mea beyond the intervals{beaten}."
+        return f"{name} beats mea (random queries) beyond the intervals at no budget{beaten}."
     never = [title for title, budgets in won.items() if not budgets]
     nowhere = f"; at no budget on {', '.join(never)}" if never else ""
     return (

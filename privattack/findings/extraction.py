@@ -60,25 +60,20 @@ def _of(attacker: Attacker, metric: str, *, named: bool) -> str:
 
 
 def published_learns_nothing(subject: Subject) -> Finding | None:
-    """The published recipe's copy is no better than chance, an adaptive attacker's is."""
-    published, adaptive = best(subject.result, "published"), best(subject.result, "adaptive")
-    if published is None or adaptive is None or not _nothing(subject):
+    """The published recipe's surrogate is no better than chance, an adaptive attacker's is."""
+    published, adaptive = subject.best("published"), subject.best("adaptive")
+    if not _nothing(subject) or not adaptive.given or adaptive.known.low <= _learnt_nothing(subject.result):
         return None
-    if adaptive.figure().known.low <= _learnt_nothing(subject.result):
-        return None
-    run = subject.result.run
     sentence = (
-        f"from {run.budget:,} queries the published recipe learns nothing ({share(published.figure())} fidelity), "
-        f"the adaptive attacker reaches {share(adaptive.figure())}."
+        f"from {subject.result.run.budget:,} queries the published recipe learns nothing "
+        f"({share(published)} fidelity), the adaptive attacker reaches {share(adaptive)}."
     )
-    return Finding(ahead(adaptive.figure(), published.figure()), sentence)
+    return Finding(ahead(adaptive, published), sentence)
 
 
 def _nothing(subject: Subject) -> bool:
-    published = best(subject.result, "published")
-    if published is None or not subject.result.is_extraction:
-        return False
-    return _is_chance(published.figure(), "fidelity", subject.result)
+    published = subject.best("published")
+    return subject.result.is_extraction and published.given and _is_chance(published, "fidelity", subject.result)
 
 
 def _is_chance(success: Measurement, metric: str, result: Result) -> bool:
@@ -89,57 +84,53 @@ def _is_chance(success: Measurement, metric: str, result: Result) -> bool:
 
 
 def _learnt_nothing(result: Result) -> float:
-    """Return twice the share that one who guesses agrees on; older results were all of ten classes."""
+    """Return twice the share that one who guesses agrees on."""
     return 2 / result.target.classes
 
 
 def published_underrates(subject: Subject) -> Finding | None:
     """An adaptive attacker beats the published one in the same run, from the same answers."""
-    published, adaptive = best(subject.result, "published"), best(subject.result, "adaptive")
-    if published is None or adaptive is None or not above(adaptive.figure(), published.figure()):
-        return None
+    published, adaptive = subject.best("published"), subject.best("adaptive")
     # What is said of these already outweighs it.
-    if _nothing(subject) or data_sets_differ(subject):
+    if not above(adaptive, published) or _nothing(subject) or data_sets_differ(subject):
         return None
     judged = "the service" if subject.defence == "none" else subject.defence
     sentence = (
-        f"the published attack underrates the risk: from the same answers of {judged} the adaptive attacker gets "
-        f"{share(adaptive.figure())} {adaptive.headline}, it {share(published.figure())}."
+        f"the published attack underrates the risk: from the same answers of {judged} the adaptive attacker reaches "
+        f"{share(adaptive)} {compared_by(subject.result)}, the published one {share(published)}."
     )
-    return Finding(ahead(adaptive.figure(), published.figure()), sentence)
+    return Finding(ahead(adaptive, published), sentence)
 
 
 def service_gives_nothing(subject: Subject) -> Finding | None:
     """A surrogate trained without a query is as good as any that was trained on answers, an adaptive attacker's too."""
-    querying, without = best(subject.result, *QUERYING), best(subject.result, "no_query")
-    if querying is None or without is None or above(querying.figure(), without.figure()):
-        return None
-    if best(subject.result, "adaptive") is None:
+    querying, without = subject.best(*QUERYING), subject.best("no_query")
+    if not querying.given or not without.given or not subject.best("adaptive").given or above(querying, without):
         return None
     beyond = "its choice of images" if _in_rounds(subject) else "the images"
     sentence = (
-        f"the service gave nothing measurable away beyond {beyond}: a copy trained on labels of the attacker's own "
-        f"reaches {share(without.figure())} fidelity, the best attack that queries {share(querying.figure())}."
+        f"the service gave away nothing measurable beyond {beyond}: a surrogate trained on the attacker's own labels "
+        f"reaches {share(without)} fidelity, the best one trained on answers {share(querying)}."
     )
-    return Finding(ahead(without.figure(), querying.figure()), sentence)
+    return Finding(ahead(without, querying), sentence)
 
 
 def _in_rounds(subject: Subject) -> bool:
-    """Say whether answers chose later images, so that even who never asks has learnt something from them."""
+    """Say whether answers chose later images, so that even an attacker who never queries has learnt from them."""
     return (subject.result.service.rounds or 1) > 1
 
 
 def service_gives(subject: Subject) -> Finding | None:
     """The answers are worth something: the opposite of `service_gives_nothing`."""
-    querying, without = best(subject.result, *QUERYING), best(subject.result, "no_query")
-    if querying is None or without is None or not above(querying.figure(), without.figure()):
+    querying, without = subject.best(*QUERYING), subject.best("no_query")
+    if not above(querying, without):
         return None
     beyond = " beyond their choice of images" if _in_rounds(subject) else ""
     sentence = (
-        f"the service's answers are worth {points(querying.figure(), without.figure())} of fidelity{beyond}: "
-        f"{share(querying.figure())} with them, {share(without.figure())} without a query."
+        f"the service's answers are worth {points(querying, without)} of fidelity{beyond}: "
+        f"{share(querying)} with them, {share(without)} without a query."
     )
-    return Finding(ahead(querying.figure(), without.figure()), sentence)
+    return Finding(ahead(querying, without), sentence)
 
 
 def labels_change(subject: Subject) -> Finding | None:
@@ -160,8 +151,8 @@ def probabilities_change(subject: Subject) -> Finding | None:
     if labels_change(subject) or not distance.given or distance.known.low <= VISIBLE_DISTORTION:
         return None
     sentence = (
-        f"{subject.defence} leaves honest users the labels and takes the probabilities: "
-        f"an L1 distance of {plain(distance)} to the target's, of 2 at most."
+        f"{subject.defence} leaves honest users the labels and distorts the probabilities: "
+        f"their L1 distance to the target's is {plain(distance)}, of 2 at most."
     )
     return Finding(distance.known.value, sentence)
 
@@ -172,17 +163,15 @@ def against_the_study(subject: Subject) -> Finding | None:
     if result is None:
         return None
     metric, published = study(result.run)
-    ours = best(result, "published", metric=metric)
-    if ours is None or published is None:
+    ours = Subject(result, None).best("published", metric=metric)
+    if not ours.given or published is None:
         return None
-    measured = ours.figure(metric)
-    away, sd = abs(published - measured.known.value), measured.sd
-    runs = f"{share(measured)} {metric}"
-    within = measured.known.low <= published <= measured.known.high
-    if within and measured.known.high - measured.known.low <= 2 * NARROW:
+    value, low, high = ours.known
+    away, within, runs = abs(published - value), low <= published <= high, f"{share(ours)} {metric}"
+    if within and high - low <= 2 * NARROW:
         kind, verdict = "reproduces", f"reproduces the study: {runs}, the study published {100 * published:.2f} %"
-    elif sd is not None and away <= 2 * sd:
-        runs += f", sd {100 * sd:.1f} over {measured.repetitions} repetitions"
+    elif ours.sd is not None and away <= 2 * ours.sd:
+        runs += f", sd {100 * ours.sd:.1f} over {ours.repetitions} repetitions"
         kind, verdict = "varies", f"varies: {runs}; the study's {100 * published:.2f} % is one draw of that"
     elif within:
         return None

@@ -32,7 +32,7 @@ RULES: tuple[Rule, ...] = (
     (say.published_learns_nothing, EVERYTHING),
     (say.published_underrates, EVERYTHING),
     (membership.membership_leaks, EVERYTHING),
-    (membership.copies_betray, EVERYTHING),
+    (membership.surrogate_betrays, EVERYTHING),
     (membership.attacks_stand_out, EVERYTHING),
     (membership.attacks_together, EVERYTHING),
     (say.service_gives_nothing, EVERYTHING),
@@ -89,7 +89,7 @@ def _merged(group: Sequence[tuple[Run, Finding | None]], named: Sequence[str]) -
         sentence = _placed(run, strongest.sentence, named)
         if len(group) > 1:
             share = "all" if len(alike) == len(group) else f"{len(alike)} of"
-            sentence += f" (So in {share} {len(group)} such runs.)"
+            sentence += f" (Holds in {share} {len(group)} such runs.)"
         yield replace(strongest, sentence=sentence)
 
 

@@ -22,9 +22,9 @@ def overlaps(results: Sequence[Result]) -> list[str]:
         if result.pool and _owns_judged(result, result.pool) and result.run.attack != RANDOM
     )
     sentences = (
-        f"{pool.judged_by:,} of the images that copies are judged by lie in the pool {name} (data {data}): an "
-        "attack that chooses among them, or learns from them unasked, is flattered"
-        + (", and so are its figures on images never queried" if name == "test" else "")
+        f"{pool.judged_by:,} of the images that surrogates are judged by lie in the pool {name} (data {data}): "
+        "this flatters an attack that chooses among them, or learns from them without asking"
+        + (", in its figures on images never queried, too" if name == "test" else "")
         + ("." if name == "holdout" else "; pool=holdout keeps them apart.")
         for pool, name, data in shared
     )
@@ -32,7 +32,7 @@ def overlaps(results: Sequence[Result]) -> list[str]:
 
 
 def _owns_judged(result: Result, pool: Pool) -> bool:
-    """Say whether the attack can have used images that copies are judged by; one that makes its own cannot."""
+    """Say whether the attack can have used images that surrogates are judged by; one that makes its own cannot."""
     metrics = result.attackers[0].metrics
     asked = "fidelity_unqueried" not in metrics or metrics["fidelity_unqueried"].n < metrics["fidelity"].n
     return pool.judged_by > 0 and asked

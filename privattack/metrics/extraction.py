@@ -14,13 +14,14 @@ def kl_divergence(
     """Return the mean over images of KL(target || surrogate), in nats, with a t interval.
 
     A class that the target rules out (log-probability -inf) adds nothing; one that only the surrogate rules
-    out makes the divergence infinite, and the result missing. Raises ValueError for NaN or +inf.
+    out makes the divergence infinite, and the result missing. So do answers of a surrogate that are NaN, for its
+    training diverged. Raises ValueError where the target's are NaN, and for +inf.
     """
     target = target_log_probabilities.astype(np.float64)
     surrogate = surrogate_log_probabilities.astype(np.float64)
     if target.shape != surrogate.shape:
         raise ValueError(f"target and surrogate must answer alike, got {target.shape} and {surrogate.shape}")
-    if not (target < np.inf).all() or not (surrogate < np.inf).all():
+    if not (target < np.inf).all() or (surrogate == np.inf).any():
         raise ValueError("log-probabilities must be numbers below infinity, got NaN or +inf")
     probability = np.exp(target)
     possible = probability > 0

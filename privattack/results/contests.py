@@ -66,12 +66,12 @@ class Contest:
 
 def contests(results: Sequence[Result]) -> list[Contest]:
     """Return the contests with two attacks or more, over the budgets of all runs and of their curves."""
-    copying = [result for result in results if result.is_extraction and contender(result)]
-    varied = varying(result.run for result in copying)
+    extracting = [result for result in results if result.is_extraction and contender(result)]
+    varied = varying(result.run for result in extracting)
     shared = ["defence", *(name for name in varied if name != "defence" and not below(name, OWN))]
     own = ["attack", *(name for name in varied if name.startswith("attack."))]
     # Random queries first: whoever else is there, they look the same.
-    ordered = sorted(copying, key=lambda result: result.run.attack != RANDOM)
+    ordered = sorted(extracting, key=lambda result: result.run.attack != RANDOM)
     found: dict[tuple[str, str], Contest] = {}
     for result in ordered:
         entrant = contender(result)
@@ -86,7 +86,7 @@ def contests(results: Sequence[Result]) -> list[Contest]:
         for one in at_each_budget(result):
             for without in one.having("no_query"):
                 contest.floor.setdefault(one.run.budget, without)
-    order = {title: place for place, title in enumerate(dict.fromkeys(label(one.run, shared) for one in copying))}
+    order = {title: place for place, title in enumerate(dict.fromkeys(label(one.run, shared) for one in extracting))}
     several = [contest for contest in found.values() if len(contest.contestants) > 1 and contest.budgets]
     return sorted(several, key=lambda contest: order[contest.title])
 
@@ -97,7 +97,7 @@ def contender(result: Result) -> Attacker | None:
 
 
 def contender_by_budget(result: Result) -> dict[int, Attacker]:
-    """Return the contender with his figures at each budget of his curve."""
+    """Return the contender with their figures at each budget of their curve."""
     entrant = contender(result)
     return {
         one.run.budget: other

@@ -96,13 +96,13 @@ def test_a_published_attack_that_underrates_the_risk(make_result, adaptive, hold
 @pytest.mark.parametrize(("without", "nothing"), [(0.87, True), (0.95, True), (0.85, False)])
 def test_what_the_service_gave_away_beyond_the_images(make_result, without, nothing):
     result = make_result({"adaptive": {"fidelity": 0.9}, "no_query": {"fidelity": without}})
-    assert said([result], "gave nothing measurable away beyond the images") == nothing
+    assert said([result], "gave away nothing measurable beyond the images") == nothing
     assert said([result], "answers are worth 5.0 points of fidelity") != nothing
 
 
 def test_without_an_adaptive_attacker_nobody_says_that_the_service_gave_nothing(make_result):
     result = make_result({"published": {"fidelity": 0.6}, "no_query": {"fidelity": 0.9}})
-    assert not said([result], "gave nothing")
+    assert not said([result], "gave away nothing")
 
 
 @pytest.mark.parametrize(("auc", "blind", "leaks", "nothing"), [
@@ -115,21 +115,21 @@ def test_without_an_adaptive_attacker_nobody_says_that_the_service_gave_nothing(
 def test_a_membership_signal_and_its_absence(make_result, auc, blind, leaks, nothing):
     metrics = {"accuracy": 0.5, "auc": auc}
     result = make_result({"adaptive": metrics, "blind": {"accuracy": 0.5, "auc": blind}})
-    assert said([result], "Membership leaks", f"AUC {auc:.2f}", "a blind attacker reaches 0.50") == leaks
+    assert said([result], "Membership leaks", f"AUC {auc:.2f}", "a blind attacker reaches AUC 0.50") == leaks
     assert said([result], f"No measurable membership signal: AUC {auc:.2f}") == nothing
 
 
 @pytest.mark.parametrize(("found", "blind", "leaks", "nothing"), [
-    (0.02, 0.01, True, False),  # an AUC of a coin, and yet twice as many members as false alarms
+    (0.02, 0.01, True, False),  # an AUC of a coin, and yet twice as many members as a coin finds
     (0.015, 0.01, False, True),
     (0.02, 0.02, False, False),  # no more than without a query
 ])  # fmt: skip
-def test_a_signal_at_few_false_alarms_only(make_result, measured, found, blind, leaks, nothing):
+def test_a_signal_at_a_low_false_positive_rate_only(make_result, measured, found, blind, leaks, nothing):
     def metrics(rate):
         return {"accuracy": 0.5, "auc": 0.5, "tpr_at_fpr_0.01": measured(rate, 0.006)}
 
     result = make_result({"adaptive": metrics(found), "blind": metrics(blind)})
-    assert said([result], "Membership leaks", "AUC 0.50", f"finds {100 * found:.1f} %") == leaks
+    assert said([result], "Membership leaks", "AUC 0.50", f"TPR at 1 % FPR {100 * found:.1f} %") == leaks
     assert said([result], "No measurable membership signal") == nothing
 
 
@@ -152,7 +152,7 @@ def test_labels_that_a_defence_changes(make_result, low, holds):
 def test_probabilities_that_a_defence_takes(make_result, measured, distance, holds):
     result = make_result({"adaptive": {"fidelity": 0.9}}, defence="flatten")
     result["service"]["l1"] = measured(distance)
-    assert said([result], "flatten leaves honest users the labels and takes the probabilities") == holds
+    assert said([result], "flatten leaves honest users the labels and distorts the probabilities") == holds
 
 
 @pytest.mark.parametrize(("value", "sd", "words"), [
@@ -175,7 +175,7 @@ def test_runs_of_several_budgets_share_a_sentence_that_counts_them(make_result):
     (sentence,) = [one for one in findings(typed(results)) if "underrates" in one]
     assert sentence.startswith("budget 100: ")
     assert "40.0 %" in sentence
-    assert sentence.endswith("(So in 2 of 3 such runs.)")
+    assert sentence.endswith("(Holds in 2 of 3 such runs.)")
 
 
 def test_only_runs_that_come_out_alike_share_a_sentence(make_result):
@@ -186,9 +186,9 @@ def test_only_runs_that_come_out_alike_share_a_sentence(make_result):
         results.append(make_result(attackers, budget=budget, defence="flatten"))
     both, published = [one for one in findings(typed(results)) if "flatten costs" in one]
     assert "and the adaptive attacker 40.0 points" in both
-    assert both.endswith("(So in 1 of 3 such runs.)")
+    assert both.endswith("(Holds in 1 of 3 such runs.)")
     assert "and the adaptive attacker nothing" in published
-    assert published.endswith("(So in 2 of 3 such runs.)")
+    assert published.endswith("(Holds in 2 of 3 such runs.)")
 
 
 def test_what_could_not_be_measured_yields_no_finding(make_result):
@@ -209,36 +209,36 @@ def test_one_that_exceeds_chance_below_the_best_is_not_called_the_best(make_resu
 def test_attacks_that_rise_above_the_others_are_named_with_the_best_of_the_rest(make_suite):
     rates = {"loss": 0.012, "gap": 0.0, "lira": 0.081, "rmia": 0.079, "qmia": 0.03}
     sentence = (
-        "Over 8 targets, at a false positive rate of 1 % lira and rmia find 8.1 % [7.7, 8.5] and 7.9 % [7.5, 8.3] "
-        "of the members, above every one of the other 3 attacks (best of them: qmia, 3.0 % [2.6, 3.4])."
+        "Over 8 targets, by TPR at 1 % FPR lira and rmia reach 8.1 % [7.7, 8.5] and 7.9 % [7.5, 8.3], "
+        "above each of the other 3 attacks (the best of them: qmia, 3.0 % [2.6, 3.4])."
     )
     assert sentence in findings(typed([make_suite(rates)]))
-    assert said([make_suite(rates, targets=None)], "At a false positive rate of 1 % lira and rmia find")
+    assert said([make_suite(rates, targets=None)], "By TPR at 1 % FPR lira and rmia reach")
 
 
 def test_a_small_gap_at_the_top_does_not_hide_a_wide_one_below_it(make_suite):
     rates = {"best": 0.08, "second": 0.07, "third": 0.02, "fourth": 0.018}
-    assert said([make_suite(rates)], "best and second find 8.0 %", "above every one of the other 2 attacks")
+    assert said([make_suite(rates)], "best and second reach 8.0 %", "above each of the other 2 attacks")
 
 
-def test_where_intervals_overlap_no_attack_rises(make_suite):
+def test_where_intervals_overlap_no_attack_stands_out(make_suite):
     rates = {"loss": 0.03, "lira": 0.081, "rmia": 0.079, "qmia": 0.075, "bavaria": 0.074}
-    (sentence,) = [one for one in findings(typed([make_suite(rates)])) if "rises" in one]
-    assert "lira finds 8.1 % [7.7, 8.5] of the members, and the intervals of rmia, qmia and bavaria overlap" in sentence
+    (sentence,) = [one for one in findings(typed([make_suite(rates)])) if "stands out" in one]
+    assert "lira reaches 8.1 % [7.7, 8.5], and the intervals of rmia, qmia and bavaria overlap" in sentence
 
 
 def test_without_a_rate_for_all_attacks_are_told_apart_by_auc(make_suite, measured):
     result = make_suite({"loss": 0.01, "lira": 0.08, "rmia": 0.02})
     result["attackers"][0]["metrics"]["tpr_at_fpr_0.01"] = measured(None)
     assert said(
-        [result], "by AUC lira reaches 0.62 [0.61, 0.63], above every one of the other 2 attacks (best of them: rmia"
+        [result], "by AUC lira reaches 0.62 [0.61, 0.63], above each of the other 2 attacks (the best of them: rmia"
     )
 
 
 def test_where_nothing_leaks_no_attack_stands_out(make_suite):
     rates = {"loss": 0.001, "gap": 0.0, "lira": 0.005}
-    assert not said([make_suite(rates, half_width=0.001)], "false positive rate of 1 %", "rise")
-    assert not said([make_suite(rates, half_width=0.001)], "above every one")
+    assert not said([make_suite(rates, half_width=0.001)], "stands out")
+    assert not said([make_suite(rates, half_width=0.001)], "above each of the other")
 
 
 @pytest.mark.parametrize(("accused", "holds"), [(0.03, True), (0.12, False)])
@@ -246,8 +246,8 @@ def test_what_attacks_find_together(make_suite, measured, accused, holds):
     result = make_suite()
     result["found"]["any_fpr"] = measured(accused, 0.005)
     words = (
-        "Over 8 targets, together the attacks, each at a false positive rate of 1 %, find 14.0 % [12.0, 16.0] of the "
-        "members (accusing 3.0 % [2.5, 3.5] of the non-members); the best alone, lira, finds 8.1 % [7.7, 8.5]."
+        "Over 8 targets, together the attacks, each at 1 % FPR, find 14.0 % [12.0, 16.0] of the members and accuse "
+        "3.0 % [2.5, 3.5] of the non-members; the best alone, lira, finds 8.1 % [7.7, 8.5]."
     )
     assert said([result], words) == holds
 
@@ -273,14 +273,14 @@ def test_runs_over_several_numbers_of_targets_share_a_sentence(make_suite):
     sentences = [one for one in findings(typed([make_suite(targets=count) for count in (4, 8)])) if "together" in one]
     assert len(sentences) == 1
     assert sentences[0].startswith("Over 4 targets, together")
-    assert sentences[0].endswith("(So in all 2 such runs.)")
+    assert sentences[0].endswith("(Holds in all 2 such runs.)")
 
 
 @pytest.mark.parametrize(("auc", "claim"), [
-    (0.58, "The copy betrays members, too: the same inference reaches AUC 0.58"),
-    (0.51, "The copy betrays no members that can be measured: the same inference reaches AUC 0.51"),
+    (0.58, "The surrogate betrays members, too: the same inference reaches AUC 0.58"),
+    (0.51, "The surrogate betrays no members that can be measured: the same inference reaches AUC 0.51"),
 ])  # fmt: skip
-def test_whether_a_copy_betrays_members_is_said_beside_the_target(auc, claim, make_result):
+def test_whether_a_surrogate_betrays_members_is_said_beside_the_target(auc, claim, make_result):
     attackers = {
         name: {"accuracy": 0.5, "auc": value, "balanced_accuracy": 0.5}
         for name, value in {"published": 0.6, "adaptive": 0.64, "adaptive_on_copy": auc, "blind": 0.5}.items()
@@ -289,6 +289,6 @@ def test_whether_a_copy_betrays_members_is_said_beside_the_target(auc, claim, ma
         one for one in findings(typed([make_result(attackers, attack="mea_then_mia")])) if "the same inference" in one
     ]
     assert said.startswith(claim)
-    assert said.endswith("on the copy, 0.64 [0.62, 0.66] on the target itself.")
+    assert said.endswith("on the surrogate, 0.64 [0.62, 0.66] on the target itself.")
     del attackers["adaptive_on_copy"]
     assert not any("the same inference" in one for one in findings(typed([make_result(attackers)])))

@@ -38,7 +38,8 @@ def test_classes_ruled_out():
     assert "2 images" in infinite.why
 
 
-def test_undefined_answers_are_refused():
-    half = np.log(np.full((2, 2), 0.5))
+def test_a_surrogate_whose_training_diverged_has_no_divergence_and_a_target_must_have_answers():
+    half, undefined = np.log(np.full((2, 2), 0.5)), np.full((2, 2), np.nan)
+    assert kl_divergence(half, undefined).why == "2 of 2 values are infinite or not a number"
     with pytest.raises(ValueError, match="NaN"):
-        kl_divergence(half, np.full((2, 2), np.nan))
+        kl_divergence(undefined, half)
