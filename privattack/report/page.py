@@ -15,7 +15,8 @@ from privattack.report import contest_views, rankings, surrogates
 from privattack.report.cells import Table
 from privattack.report.drawing import Panel
 from privattack.report.overview import overview
-from privattack.report.plots import against_budget, histograms, privacy_against_utility, rocs
+from privattack.report.plots import against_budget, privacy_against_utility
+from privattack.report.scores import histograms, rocs
 from privattack.report.together import together
 from privattack.results.collect import Collection
 from privattack.results.contests import contests

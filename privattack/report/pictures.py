@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from torch.utils.tensorboard import SummaryWriter
 
 from privattack.report.drawing import FAINT, Panel
-from privattack.report.plots import against_budget, histograms, rocs
+from privattack.report.plots import against_budget
+from privattack.report.scores import histograms, rocs
 from privattack.results.collect import Finished
 
 # Plotly's names of dashes and markers, as matplotlib has them.
@@ -54,7 +55,7 @@ def write_pictures(folder: Path, runs: Sequence[Finished]) -> None:
 def pixels(panels: Sequence[Panel]) -> UInt8[np.ndarray, "height width 4"]:
     """Draw plots beside and below each other.
 
-    It knows of Plotly what `report.plots` uses: lines, markers, areas, reference lines across the plot, names at the
+    It knows of Plotly what the page's plots use: lines, markers, areas, reference lines across the plot, names at the
     right end, a legend, and axes with their ranges, ticks and logarithms.
     """
     columns = min(len(panels), COLUMNS)

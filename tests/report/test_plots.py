@@ -6,8 +6,9 @@ import pytest
 
 from privattack.report.looks import LEADERS, looks_of
 from privattack.report.pictures import DASHES, MARKERS
-from privattack.report.plots import against_budget, histograms, privacy_against_utility, rocs
+from privattack.report.plots import against_budget, privacy_against_utility
 from privattack.report.rankings import plots, rankings
+from privattack.report.scores import histograms, rocs
 from privattack.results.collect import collect
 
 SECTIONS = (against_budget, histograms, privacy_against_utility, rocs)
@@ -69,20 +70,6 @@ def test_each_defence_is_a_point_with_its_strongest_attack(sweep):
         assert len({point.marker.symbol for point in points.values()}) == 2
 
 
-def test_curves_of_a_membership_run(make_result, write_run):
-    metrics = {"accuracy": 0.6, "auc": 0.6}
-    folder = write_run(make_result({"adaptive": metrics, "blind": metrics}), "run", curves=True)
-    runs = collect([folder]).runs
-    (roc,) = rocs(runs)
-    drawn = lines(roc)
-    assert set(drawn) == {"coin", "adaptive"}
-    assert drawn["coin"].x == drawn["coin"].y
-    assert drawn["adaptive"].y == (0.3, 1.0)  # a rate of 0 has no place on a logarithmic axis
-    assert roc.plot.layout.xaxis.type == roc.plot.layout.yaxis.type == "log"
-    (histogram,) = histograms(runs)
-    assert max(lines(histogram)["members"].y) == 0.75
-
-
 def test_without_data_there_is_no_plot(make_result, write_run):
     runs = collect([write_run(make_result({"blind": {"accuracy": None, "auc": None}}), "run")]).runs
     assert [section(runs) for section in SECTIONS] == [[], [], [], []]
@@ -121,23 +108,6 @@ def test_many_attackers_have_looks_of_their_own_the_same_in_every_picture(suite)
     assert len({(look.colour, look.dash) for look in looks.values()}) == 15
     assert {look.dash for look in looks.values()} <= set(DASHES)
     assert {look.marker for look in looks.values()} <= set(MARKERS)
-
-
-def test_of_many_roc_curves_the_best_are_seen_and_the_others_wait_in_the_legend(suite):
-    (panel,) = rocs(suite)
-    assert panel.wide
-    shown = {name: trace.visible for name, trace in lines(panel).items() if name != "coin"}
-    assert list(shown) == [
-        "lira", "bavaria", "rmia", "rmia_offline", "lira_offline", "calibrated",
-        "attack_r", "qmia", "shokri", "confidence", "modified_entropy", "loss", "entropy", "gap",
-    ]  # fmt: skip
-    assert list(shown.values()) == [True] * LEADERS + ["legendonly"] * 8
-
-
-def test_of_many_histograms_the_best_are_seen(suite):
-    panels = histograms(suite)
-    assert [panel.title.split(": ")[1] for panel in panels if not panel.folded] == ["lira", "bavaria", "rmia"]
-    assert len(panels) == 14
 
 
 def test_a_suite_is_drawn_against_budget_by_what_it_is_ranked_by(make_suite, write_run):

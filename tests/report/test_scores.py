@@ -1,0 +1,47 @@
+"""ROC curves and histograms show how scores tell members from non-members; of many attackers the best are seen."""
+
+import pytest
+
+from privattack.report.looks import LEADERS
+from privattack.report.scores import histograms, rocs
+from privattack.results.collect import collect
+
+
+@pytest.fixture
+def suite(make_suite, write_run):
+    return collect([write_run(make_suite(), "run", curves=True)]).runs
+
+
+def lines(panel) -> dict:
+    return {trace.name: trace for trace in panel.plot.data if trace.name}
+
+
+def test_curves_of_a_membership_run(make_result, write_run):
+    metrics = {"accuracy": 0.6, "auc": 0.6}
+    folder = write_run(make_result({"adaptive": metrics, "blind": metrics}), "run", curves=True)
+    runs = collect([folder]).runs
+    (roc,) = rocs(runs)
+    drawn = lines(roc)
+    assert set(drawn) == {"coin", "adaptive"}
+    assert drawn["coin"].x == drawn["coin"].y
+    assert drawn["adaptive"].y == (0.3, 1.0)  # a rate of 0 has no place on a logarithmic axis
+    assert roc.plot.layout.xaxis.type == roc.plot.layout.yaxis.type == "log"
+    (histogram,) = histograms(runs)
+    assert max(lines(histogram)["members"].y) == 0.75
+
+
+def test_of_many_roc_curves_the_best_are_seen_and_the_others_wait_in_the_legend(suite):
+    (panel,) = rocs(suite)
+    assert panel.wide
+    shown = {name: trace.visible for name, trace in lines(panel).items() if name != "coin"}
+    assert list(shown) == [
+        "lira", "bavaria", "rmia", "rmia_offline", "lira_offline", "calibrated",
+        "attack_r", "qmia", "shokri", "confidence", "modified_entropy", "loss", "entropy", "gap",
+    ]  # fmt: skip
+    assert list(shown.values()) == [True] * LEADERS + ["legendonly"] * 8
+
+
+def test_of_many_histograms_the_best_are_seen(suite):
+    panels = histograms(suite)
+    assert [panel.title.split(": ")[1] for panel in panels if not panel.folded] == ["lira", "bavaria", "rmia"]
+    assert len(panels) == 14
