@@ -73,7 +73,7 @@ def judge_extraction(
                         "accuracy_unqueried": metrics.proportion(correct[~seen]),
                         "fidelity_target_right": metrics.proportion(agrees[right]),
                         "fidelity_target_wrong": metrics.proportion(agrees[~right]),
-                        "kl": metrics.kl_divergence(target, answer.astype(np.float64)),
+                        "kl": metrics.mean_kl_divergence(target, answer.astype(np.float64)),
                         "training_loss": metrics.mean(loss),
                     }
                 )

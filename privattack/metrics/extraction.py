@@ -7,7 +7,7 @@ from privattack.measurement import Measurement
 from privattack.metrics.intervals import mean
 
 
-def kl_divergence(
+def mean_kl_divergence(
     target_log_probabilities: Float[np.ndarray, "n classes"],
     surrogate_log_probabilities: Float[np.ndarray, "n classes"],
 ) -> Measurement:

@@ -12,12 +12,12 @@ from privattack.results.study import SETTINGS, comparable, deviations, study
 Row = dict[str, str]
 
 
-def percent(measurement: Measurement, *, interval: bool = True) -> str:
+def with_interval(measurement: Measurement) -> str:
     """Return a share as per cent, with its interval: `89.66 [88.9, 90.4]`."""
     if not measurement.given:
         return "-"
     value, low, high = (100 * figure for figure in measurement.known)
-    return f"{value:.2f} [{low:.1f}, {high:.1f}]" if interval else f"{value:.2f}"
+    return f"{value:.2f} [{low:.1f}, {high:.1f}]"
 
 
 def table(result: Result, folder: Path) -> str:
@@ -35,13 +35,13 @@ def table(result: Result, folder: Path) -> str:
     asked = f"{images} of {run.budget}" if images < run.budget else str(images)
     lines += [
         "",
-        f"target: {percent(target.test_accuracy)} % test accuracy, {origin}; "
+        f"target: {with_interval(target.test_accuracy)} % test accuracy, {origin}; "
         f"{asked} queries, {number} {unit}{'s' if number > 1 else ''}, seed {run.seed}",
     ]
     if shadow := result.shadow:
         lines.append(
             f"shadow models: {shadow.count}, {shadow.trained} trained now; "
-            f"{percent(shadow.test_accuracy)} % test accuracy"
+            f"{with_interval(shadow.test_accuracy)} % test accuracy"
         )
     return "\n".join([*lines, *(f"finding: {sentence}" for sentence in result.findings), f"files: {folder}"])
 
@@ -67,13 +67,13 @@ def _row(result: Result, attacker: Attacker) -> Row:
         "defence": option(run, "defence") or "",
         "attacker": attacker.name,
         "figure": name,
-        "% [95 % interval]": percent(success),
+        "% [95 % interval]": with_interval(success),
         "sd": f"{100 * success.sd:.2f}" if success.sd is not None else "-",
     }
     if "auc" in metrics:
         row |= {
             "AUC": plain(metrics["auc"]) if metrics["auc"].given else "-",
-            "% TPR at 1 % FPR": percent(attacker.figure(LOW_RATE)),
+            "% TPR at 1 % FPR": with_interval(attacker.figure(LOW_RATE)),
         }
     if any(one.knowledge == "published" for one in result.attackers):
         metric, published = study(run)

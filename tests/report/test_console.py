@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from privattack.measurement import Measurement
-from privattack.report.console import percent, table
+from privattack.report.console import table, with_interval
 from tests.made_up_results import typed
 
 FIGURE = {"value": 0.8123, "low": 0.79, "high": 0.83, "n": 500, "sd": 0.0123, "repetitions": 3}
@@ -41,9 +41,8 @@ def shown(**changes) -> list[str]:
 
 
 def test_a_share_is_per_cent_with_its_interval():
-    assert percent(Measurement(**FIGURE)) == "81.23 [79.0, 83.0]"
-    assert percent(Measurement(**FIGURE), interval=False) == "81.23"
-    assert percent(Measurement.missing(0, "nothing")) == "-"
+    assert with_interval(Measurement(**FIGURE)) == "81.23 [79.0, 83.0]"
+    assert with_interval(Measurement.missing(0, "nothing")) == "-"
 
 
 def test_each_attacker_has_a_row_with_the_published_figure_beside_the_published_attack_only():
