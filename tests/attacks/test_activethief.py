@@ -1,102 +1,32 @@
 import pytest
 import torch
-from torch import nn
 
 from privattack.attacks.extraction.activethief import ActiveThief, k_center
-from privattack.data.query_pool import QueryPool
-from privattack.defences.label_only import LabelOnly
-from privattack.defences.none import NoDefence
 from privattack.errors import UserError
-from privattack.models.surrogate import SurrogateTrainer
-from privattack.service import Service
+from tests.attacks.extracting import Recorder, extract, trainer
 
-SEEDS = [3, 4]
 STRATEGIES = pytest.mark.parametrize("strategy", ["uncertainty", "k_center", "both"])
-
-
-def linear_target(pixels):
-    """Name the class whose two rows are brightest."""
-    return (40 * pixels[:, 0, 4:24].unflatten(1, (10, 2)).mean(dim=(2, 3))).log_softmax(dim=1)
-
-
-def tiny(*, classes):
-    return nn.Sequential(nn.Flatten(), nn.Linear(784, classes))
-
-
-class Recorder(SurrogateTrainer):
-    """Trains as any, and remembers the surrogates and on how many queries each was trained."""
-
-    def __init__(self, **settings):
-        super().__init__(**settings)
-        self.trained = []
-
-    def train(self, pixels, queries, lessons, *, seeds):
-        surrogates = super().train(pixels, queries, lessons, seeds=seeds)
-        self.trained.append((queries.shape[1], surrogates))
-        return surrogates
-
-
-def extract(pool, *, budgets, defence=None, epochs=2, seeds=SEEDS, **settings):
-    surrogates = Recorder(network=tiny, epochs=epochs, lr=5e-3, batch_size=32)
-    attack = ActiveThief(attackers=["published"], **settings)
-    services = [Service(linear_target, defence or NoDefence(), budget=budgets[-1]) for _ in seeds]
-    return (
-        attack.run(services, QueryPool(pool, 10), surrogates, budgets=budgets, seeds=seeds),
-        services,
-        surrogates.trained,
-    )
-
-
-@STRATEGIES
-@pytest.mark.parametrize("defence", [NoDefence(), LabelOnly()], ids=lambda defence: type(defence).__name__)
-def test_the_published_attacker_copies_a_target(strategy, defence, make_images):
-    settings = {"defence": defence, "epochs": 8, "strategy": strategy, "growth": 1.0}
-    extraction, services, _ = extract(make_images(400), budgets=[300], **settings)
-    pixels = make_images(300, seed=1).pixels()
-    agrees = extraction.surrogates.predict(pixels)[0].argmax(dim=2) == linear_target(pixels).argmax(dim=1)
-    assert agrees.double().mean() > 0.9
-    assert [service.unique_images for service in services] == [300, 300]
-
-
-@STRATEGIES
-def test_queries_of_a_small_budget_are_the_first_of_a_larger_one_and_differ_over_repetitions(strategy, make_images):
-    pool = make_images(300)
-    large, *others = (extract(pool, budgets=[n], strategy=strategy, start=60)[0] for n in (200, 110, 40))
-    for small in others:
-        for more, fewer in zip(large.asked, small.asked, strict=True):
-            assert torch.equal(more.places[: len(fewer.places)], fewer.places)
-    assert not torch.equal(large.asked[0].places, large.asked[1].places)
-
-
-@STRATEGIES
-def test_a_repetition_asks_the_same_whichever_others_run(strategy, make_images):
-    """Rounding may swap images that are nearly alike, and so a few of a round."""
-    pool = make_images(300)
-    together, alone = (
-        extract(pool, budgets=[90], strategy=strategy, start=60, seeds=seeds)[0].asked[-1].places.tolist()
-        for seeds in (SEEDS, SEEDS[1:])
-    )
-    assert alone[:60] == together[:60]
-    assert len(set(alone[60:]) & set(together[60:])) >= 27
 
 
 @STRATEGIES
 def test_the_whole_pool_can_be_asked_about_once(strategy, make_images):
-    extraction, services, _ = extract(make_images(130), budgets=[130], strategy=strategy, start=30, growth=3.0)
+    attack = ActiveThief(strategy=strategy, start=30, growth=3.0)
+    extraction, services = extract(attack, make_images(130), budgets=[130])
     assert [service.unique_images for service in services] == [130, 130]
     for one in extraction.asked:
         assert torch.equal(one.places.sort().values, torch.arange(130))
 
 
 def test_surrogates_learn_anew_in_each_round_which_grows_with_what_was_asked(make_images):
-    _, _, trained = extract(make_images(130), budgets=[100], start=20, growth=0.5)
-    assert [queries for queries, _ in trained] == [20, 30, 45, 67, 100]
+    recorded = trainer(Recorder)
+    extract(ActiveThief(start=20, growth=0.5), make_images(130), budgets=[100], surrogates=recorded)
+    assert [queries for queries, _ in recorded.trained] == [20, 30, 45, 67, 100]
 
 
 def test_uncertainty_takes_the_images_of_the_highest_entropy_the_highest_first(make_images):
-    pool = make_images(200)
-    extraction, _, trained = extract(pool, budgets=[60], strategy="uncertainty", start=40)
-    log_probabilities = trained[0][1].predict(pool.pixels())[0]
+    pool, recorded = make_images(200), trainer(Recorder, epochs=2)
+    extraction, _ = extract(ActiveThief(strategy="uncertainty", start=40), pool, budgets=[60], surrogates=recorded)
+    log_probabilities = recorded.trained[0][1].predict(pool.pixels())[0]
     entropy = -(log_probabilities.exp() * log_probabilities).sum(dim=2)
     for one, of_all in zip(extraction.asked, entropy, strict=True):
         taken = of_all[one.places[40:]]
@@ -106,9 +36,9 @@ def test_uncertainty_takes_the_images_of_the_highest_entropy_the_highest_first(m
 
 
 def test_k_center_takes_images_whose_probabilities_lie_far_apart(make_images):
-    pool = make_images(200)
-    extraction, _, trained = extract(pool, budgets=[60], strategy="k_center", start=40)
-    probabilities = trained[0][1].predict(pool.pixels())[0].exp()
+    pool, recorded = make_images(200), trainer(Recorder, epochs=2)
+    extraction, _ = extract(ActiveThief(strategy="k_center", start=40), pool, budgets=[60], surrogates=recorded)
+    probabilities = recorded.trained[0][1].predict(pool.pixels())[0].exp()
     for one, of_all in zip(extraction.asked, probabilities, strict=True):
         expected = []
         while len(expected) < 20:
@@ -122,7 +52,8 @@ def test_both_is_k_center_among_the_most_uncertain(make_images):
     pool = make_images(200)
 
     def second_round(**settings):
-        extraction, _, _ = extract(pool, budgets=[60], start=40, seeds=SEEDS[:1], **settings)
+        attack = ActiveThief(start=40, **settings)
+        extraction, _ = extract(attack, pool, budgets=[60], seeds=[3], surrogates=trainer(epochs=2))
         return extraction.asked[0].places[40:].tolist()
 
     uncertain = second_round(strategy="uncertainty")

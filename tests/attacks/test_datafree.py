@@ -1,6 +1,5 @@
 import pytest
 import torch
-from torch import nn
 from torch.nn.functional import cosine_similarity
 
 from privattack.attacks.extraction.base import NONE
@@ -11,46 +10,16 @@ from privattack.attacks.extraction.datafree import (
     image_generator,
     unit_directions,
 )
-from privattack.attacks.knowledge import Knowledge
 from privattack.data.query_pool import QueryPool
 from privattack.defences.label_only import LabelOnly
 from privattack.defences.none import NoDefence
 from privattack.errors import UserError
-from privattack.models.surrogate import SurrogateTrainer
 from privattack.randomness import generator
-from privattack.service import Service
-
-SEEDS = [3, 4]
-DEFENCES = pytest.mark.parametrize("defence", [NoDefence(), LabelOnly()], ids=lambda defence: type(defence).__name__)
-
-
-def linear_target(pixels):
-    """Name the class whose two rows are brightest."""
-    return (40 * pixels[:, 0, 4:24].unflatten(1, (10, 2)).mean(dim=(2, 3))).log_softmax(dim=1)
+from tests.attacks.extracting import extract, linear_target, trainer
 
 
 def upper_half(pixels):
     return pixels[:, 0, :14].mean(dim=(1, 2))
-
-
-def tiny(*, classes):
-    return nn.Sequential(nn.Flatten(), nn.Linear(784, classes))
-
-
-def extract(pool, *, budgets, defence=None, target=linear_target, epochs=1, seeds=SEEDS, lr=5e-3, **settings):
-    surrogates = SurrogateTrainer(network=tiny, epochs=epochs, lr=lr, batch_size=32)
-    attack = DataFree(**{"batch": 10, **settings})
-    services = [Service(target, defence or NoDefence(), budget=budgets[-1]) for _ in seeds]
-    return attack.run(services, QueryPool(pool, 10), surrogates, budgets=budgets, seeds=seeds), services
-
-
-@DEFENCES
-def test_a_target_is_copied_without_an_image_of_ones_own(defence, make_images):
-    extraction, _ = extract(make_images(1), budgets=[800], defence=defence, epochs=10, batch=50)
-    pixels = make_images(300, seed=1).pixels()
-    agrees = extraction.surrogates.predict(pixels).argmax(dim=3) == linear_target(pixels).argmax(dim=1)
-    adaptive = agrees[[name for name, _ in extraction.attackers].index("adaptive")]
-    assert adaptive.double().mean() > 0.9
 
 
 def test_the_generator_moves_to_where_service_and_student_disagree(make_images):
@@ -61,8 +30,9 @@ def test_the_generator_moves_to_where_service_and_student_disagree(make_images):
         return (60 * upper_half(pixels).unsqueeze(1) * torch.eye(10)[0]).log_softmax(dim=1)
 
     def brightness(defence):
-        settings = {"target": target, "defence": defence, "seeds": [3], "lr": 1e-9, "generator_lr": 1e-2, "batch": 32}
-        extraction, _ = extract(make_images(1), budgets=[1_600], student_steps=1, **settings)
+        attack = DataFree(generator_lr=1e-2, batch=32, student_steps=1)
+        settings = {"target": target, "defence": defence, "seeds": [3], "surrogates": trainer(lr=1e-9)}
+        extraction, _ = extract(attack, make_images(1), budgets=[1_600], **settings)
         return torch.stack([upper_half(one.images).unflatten(0, (-1, 32)).mean(dim=1) for one in extraction.asked])
 
     scores, labels = brightness(NoDefence()), brightness(LabelOnly())
@@ -80,16 +50,13 @@ def test_every_image_of_every_step_is_counted(directions, generator_steps, stude
         counted.append(len(pixels))
         return linear_target(pixels)
 
-    extraction, services = extract(
-        make_images(1), budgets=[budget], target=counting, seeds=[3],
-        directions=directions, generator_steps=generator_steps, student_steps=student_steps,
-    )  # fmt: skip
+    settings = {"directions": directions, "generator_steps": generator_steps, "student_steps": student_steps}
+    extract(DataFree(batch=10, **settings), make_images(1), budgets=[budget], target=counting, seeds=[3])
     assert counted == [*steps, *steps, 13]
-    assert (services[0].images, services[0].refused, len(extraction.asked[0].images)) == (budget, 0, budget)
 
 
 def test_images_are_made_lie_in_range_and_differences_lie_as_far_beside_as_set(make_images):
-    extraction, _ = extract(make_images(1), budgets=[70], directions=2, epsilon=0.5)
+    extraction, _ = extract(DataFree(batch=10, directions=2, epsilon=0.5), make_images(1), budgets=[70])
     for one in extraction.asked:
         assert one.images.min() >= 0
         assert one.images.max() <= 1
@@ -98,31 +65,6 @@ def test_images_are_made_lie_in_range_and_differences_lie_as_far_beside_as_set(m
         before_tanh = (2 * one.images.double() - 1).atanh()
         apart = (before_tanh[10:30].unflatten(0, (2, 10)) - before_tanh[:10]).flatten(2).norm(dim=2)
         torch.testing.assert_close(apart, torch.full((2, 10), 0.5).double(), rtol=1e-3, atol=0)
-
-
-@DEFENCES
-def test_queries_of_a_small_budget_are_the_first_of_a_larger_one_and_differ_over_repetitions(defence, make_images):
-    large, *others = (extract(make_images(1), budgets=[n], defence=defence)[0] for n in (200, 145, 75, 5))
-    for small in others:
-        for more, fewer in zip(large.asked, small.asked, strict=True):
-            assert torch.equal(more.images[: len(fewer.images)], fewer.images)
-    assert not torch.equal(large.asked[0].images, large.asked[1].images)
-    assert large.asked[0].images.unique(dim=0).shape[0] == 200
-
-
-def test_a_repetition_asks_the_same_whichever_others_run_and_whatever_ran_before(make_images):
-    surrogates = SurrogateTrainer(network=tiny, epochs=1, lr=1e-3, batch_size=32)
-    attack = DataFree(batch=10)
-
-    def asked(*seeds):
-        services = [Service(linear_target, NoDefence(), budget=145) for _ in seeds]
-        return (
-            attack.run(services, QueryPool(make_images(1), 10), surrogates, budgets=[145], seeds=seeds).asked[-1].images
-        )
-
-    together = asked(*SEEDS)
-    torch.testing.assert_close(asked(SEEDS[-1]), together, rtol=0, atol=1e-3)
-    assert torch.equal(asked(*SEEDS), together)
 
 
 def test_forward_differences_along_all_axes_are_the_gradient_that_autograd_finds():
@@ -165,13 +107,6 @@ def test_the_published_loss_is_the_distance_of_logits_whatever_their_constants()
 
 def test_noise_becomes_images():
     assert image_generator(12)(torch.randn(5, 12)).shape == (5, 1, 28, 28)
-
-
-def test_nobody_learns_without_a_query_as_made_images_have_no_labels(make_images):
-    extraction, _ = extract(make_images(30), budgets=[20])
-    assert extraction.attackers == [("published", Knowledge.PUBLISHED), ("adaptive", Knowledge.ADAPTIVE)]
-    with pytest.raises(UserError, match=r"^attackers=\[no_query\]: needs .* of published, adaptive\."):
-        extract(make_images(30), budgets=[20], attackers=["no_query"])
 
 
 def test_any_budget_will_do_whatever_the_pool(make_images):

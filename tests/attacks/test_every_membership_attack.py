@@ -18,6 +18,7 @@ from privattack.defences.none import NoDefence
 from privattack.metrics import auc, balanced_accuracy
 from privattack.service import Service
 from tests.composing import attacks, made
+from tests.services import Front
 
 CLASSES, MODELS, PUBLIC = 3, 8, 60
 CHEAP = {"label_only_boundary": ["attack.queries=60"]}
@@ -72,14 +73,6 @@ def reordered(world: World, order: np.ndarray) -> World:
     return replace(
         world, candidates=world.candidates.take(torch.from_numpy(order)), membership=world.membership[:, order]
     )
-
-
-class Front(Service):
-    """All that an attack may touch of a service: anything else about it is missing."""
-
-    def __init__(self, service: Service) -> None:
-        self.query = service.query
-        self.reveals = service.reveals
 
 
 Found = dict[str, Inference]

@@ -1,6 +1,5 @@
 import pytest
 import torch
-from torch import nn
 
 from privattack.attacks.extraction import jbda
 from privattack.attacks.extraction.base import NONE
@@ -10,44 +9,11 @@ from privattack.data.query_pool import QueryPool
 from privattack.defences.label_only import LabelOnly
 from privattack.defences.none import NoDefence
 from privattack.errors import UserError
-from privattack.models.surrogate import Lesson, SurrogateTrainer, cross_entropy
+from privattack.models.surrogate import Lesson, cross_entropy
 from privattack.randomness import generator
-from privattack.service import Service
+from tests.attacks.extracting import SEEDS, Recorder, extract, linear_target, trainer
 
-SEEDS = [3, 4]
 TARGETS = pytest.mark.parametrize("targets", [None, 3])
-
-
-def linear_target(pixels):
-    """Name the class whose two rows are brightest."""
-    return (40 * pixels[:, 0, 4:24].unflatten(1, (10, 2)).mean(dim=(2, 3))).log_softmax(dim=1)
-
-
-def tiny(*, classes):
-    return nn.Sequential(nn.Flatten(), nn.Linear(784, classes))
-
-
-class Recorder(SurrogateTrainer):
-    """Trains as any, and remembers on how many queries each time."""
-
-    def __init__(self, **settings):
-        super().__init__(**settings)
-        self.sizes = []
-
-    def train(self, pixels, queries, lessons, *, seeds):
-        self.sizes.append(queries.shape[1])
-        return super().train(pixels, queries, lessons, seeds=seeds)
-
-
-def extract(pool, *, budgets, defence=None, target=linear_target, epochs=2, seeds=SEEDS, has_labels=True, **settings):
-    surrogates = Recorder(network=tiny, epochs=epochs, lr=5e-3, batch_size=32)
-    attack = JacobianAugmentation(attackers=["published"], **settings)
-    services = [Service(target, defence or NoDefence(), budget=budgets[-1]) for _ in seeds]
-    return (
-        attack.run(services, QueryPool(pool, 10, has_labels), surrogates, budgets=budgets, seeds=seeds),
-        services,
-        surrogates,
-    )
 
 
 def pale(images):
@@ -59,8 +25,11 @@ def pale(images):
 @TARGETS
 @pytest.mark.parametrize("defence", [NoDefence(), LabelOnly()], ids=lambda defence: type(defence).__name__)
 def test_the_published_attacker_copies_a_target_the_better_for_made_images(targets, defence, make_images):
-    settings = {"defence": defence, "epochs": 8, "start": 60, "targets": targets}
-    extraction, _, _ = extract(pale(make_images(100)), budgets=[60, 400], **settings)
+    attack, settings = (
+        JacobianAugmentation(start=60, targets=targets),
+        {"defence": defence, "surrogates": trainer(epochs=8)},
+    )
+    extraction, _ = extract(attack, pale(make_images(100)), budgets=[60, 400], **settings)
     pixels = pale(make_images(500, seed=1)).pixels()
     few, many = (
         (surrogates.predict(pixels)[0].argmax(dim=2) == linear_target(pixels).argmax(dim=1)).double().mean()
@@ -71,33 +40,9 @@ def test_the_published_attacker_copies_a_target_the_better_for_made_images(targe
 
 
 @TARGETS
-def test_queries_of_a_small_budget_are_the_first_of_a_larger_one_and_differ_over_repetitions(targets, make_images):
-    pool = make_images(100)
-    large, *others = (extract(pool, budgets=[n], start=40, targets=targets)[0] for n in (200, 170, 110, 40))
-    for small in others:
-        for more, fewer in zip(large.asked, small.asked, strict=True):
-            assert torch.equal(more.images[: len(fewer.images)], fewer.images)
-    assert not torch.equal(large.asked[0].images, large.asked[1].images)
-
-
-@TARGETS
-def test_every_image_sent_is_counted_and_the_budget_is_spent(targets, make_images):
-    counted = []
-
-    def counting(pixels):
-        counted.append(len(pixels))
-        return linear_target(pixels)
-
-    extraction, services, _ = extract(make_images(60), budgets=[170], target=counting, start=50, targets=targets)
-    assert sum(counted) == 2 * 170
-    assert [(service.images, service.refused) for service in services] == [(170, 0), (170, 0)]
-    assert [len(one.images) for one in extraction.asked] == [170, 170]
-
-
-@TARGETS
 def test_a_made_image_lies_a_step_from_one_asked_about_before_and_takes_its_label(targets, make_images):
     pool = make_images(60)
-    extraction, _, _ = extract(pool, budgets=[160], start=40, step=0.05, targets=targets)
+    extraction, _ = extract(JacobianAugmentation(start=40, step=0.05, targets=targets), pool, budgets=[160])
     for one in extraction.asked:
         assert torch.equal(pool.pixels()[one.places[:40]], one.images[:40])
         assert (one.places[40:] == NONE).all()
@@ -115,9 +60,9 @@ def test_images_move_by_the_sign_of_each_copys_gradient(make_images):
     """Compared with central differences of the copies' log-probabilities, for every pixel of an image."""
     images = make_images(40)
     pixels = 0.2 + images.pixels() / 2
-    trainer = SurrogateTrainer(network=tiny, epochs=2, lr=5e-3, batch_size=8)
+    surrogates = trainer(epochs=2, batch_size=8)
     lesson = Lesson("adaptive", linear_target(images.pixels()).expand(2, -1, -1), cross_entropy)
-    copies = trainer.train(images.pixels(), torch.arange(40).repeat(2, 1), [lesson], seeds=SEEDS)
+    copies = surrogates.train(images.pixels(), torch.arange(40).repeat(2, 1), [lesson], seeds=SEEDS)
     parents, classes = pixels[:6].view(2, 3, 1, 28, 28), torch.tensor([[1, 2, 3], [4, 5, 6]])
     moved = (towards(copies, parents, classes, 0.1) - parents).flatten(2)
     shifts = 0.01 * torch.eye(784).view(784, 1, 28, 28)
@@ -135,9 +80,9 @@ def test_images_move_by_the_sign_of_each_copys_gradient(make_images):
 
 def test_images_stay_images_at_the_ends_of_the_range(make_images):
     images = make_images(40)
-    trainer = SurrogateTrainer(network=tiny, epochs=1, lr=5e-3, batch_size=8)
+    surrogates = trainer(batch_size=8)
     lesson = Lesson("adaptive", linear_target(images.pixels()).unsqueeze(0), cross_entropy)
-    copies = trainer.train(images.pixels(), torch.arange(40).unsqueeze(0), [lesson], seeds=SEEDS[:1])
+    copies = surrogates.train(images.pixels(), torch.arange(40).unsqueeze(0), [lesson], seeds=SEEDS[:1])
     moved = towards(copies, torch.cat([torch.zeros(1, 1, 1, 28, 28), torch.ones(1, 1, 1, 28, 28)], dim=1),
                     torch.tensor([[0, 0]]), 0.25)  # fmt: skip
     assert {round(value, 2) for value in moved[0, 0].unique().tolist()} == {0, 0.25}
@@ -161,7 +106,7 @@ def test_without_targets_every_image_moves_once_along_what_the_service_calls_it(
     def mistaken(pixels):
         return linear_target(pixels).roll(1, dims=1)
 
-    extraction, _, _ = extract(make_images(60), budgets=[80], target=mistaken, start=40)
+    extraction, _ = extract(JacobianAugmentation(start=40), make_images(60), budgets=[80], target=mistaken)
     [(images, classes)] = moves
     for one, parents, along in zip(extraction.asked, images, classes, strict=True):
         assert torch.equal(mistaken(parents).argmax(dim=1), along)
@@ -169,7 +114,7 @@ def test_without_targets_every_image_moves_once_along_what_the_service_calls_it(
 
 
 def test_with_targets_each_image_moves_towards_as_many_other_classes_than_the_services(moves, make_images):
-    extract(make_images(60), budgets=[80], start=40, targets=4)
+    extract(JacobianAugmentation(start=40, targets=4), make_images(60), budgets=[80])
     [(images, classes)] = moves
     for parents, to in zip(images, classes, strict=True):
         groups = {}
@@ -183,32 +128,20 @@ def test_with_targets_each_image_moves_towards_as_many_other_classes_than_the_se
 
 
 def test_more_targets_than_other_classes_are_all_the_others(moves, make_images):
-    extract(make_images(60), budgets=[58], start=40, targets=50)
+    extract(JacobianAugmentation(start=40, targets=50), make_images(60), budgets=[58])
     [(images, _)] = moves
     assert len({image.numpy().tobytes() for image in images[0]}) == 5  # 40 made images, 9 of each
 
 
 @TARGETS
 def test_rounds_double_what_was_asked_and_then_make_a_reservoirs_size_whatever_the_budget(targets, make_images):
-    _, _, trained = extract(
-        make_images(60), budgets=[150], epochs=1, start=20, targets=targets, doublings=2, reservoir=25
-    )
-    assert trained.sizes == [20, 40, 80, 105, 130, 150]
-
-
-@TARGETS
-def test_a_repetition_asks_the_same_whichever_others_run(targets, make_images):
-    """Rounding may turn the sign of a gradient that is nearly 0, and so change a few pixels."""
-    together, alone = (
-        extract(make_images(60), budgets=[100], start=40, targets=targets, seeds=seeds)[0].asked[-1].images
-        for seeds in (SEEDS, SEEDS[1:])
-    )
-    assert torch.equal(alone[:40], together[:40])
-    assert ((alone - together).abs() > 1e-6).double().mean() < 0.001
+    attack, recorded = JacobianAugmentation(start=20, targets=targets, doublings=2, reservoir=25), trainer(Recorder)
+    extract(attack, make_images(60), budgets=[150], surrogates=recorded)
+    assert [queries for queries, _ in recorded.trained] == [20, 40, 80, 105, 130, 150]
 
 
 def test_made_images_need_no_labels_of_the_attackers_own(make_images):
-    extraction, _, _ = extract(make_images(60), budgets=[70], start=40, has_labels=False)
+    extraction, _ = extract(JacobianAugmentation(start=40), make_images(60), budgets=[70], has_labels=False)
     assert (extraction.asked[0].own_labels == NONE).all()
 
 

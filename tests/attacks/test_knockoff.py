@@ -6,75 +6,16 @@ from torch import nn
 
 from privattack.attacks.extraction.knockoff import Bandits, KnockoffNets, draw, rewards, running_mean
 from privattack.data.images import LabelledImages
-from privattack.data.query_pool import QueryPool
-from privattack.defences.label_only import LabelOnly
-from privattack.defences.none import NoDefence
 from privattack.errors import UserError
-from privattack.models.surrogate import SurrogateTrainer
 from privattack.randomness import generator
-from privattack.service import Service
-
-SEEDS = [3, 4]
-
-
-def linear_target(pixels):
-    """Name the class whose two rows are brightest."""
-    return (40 * pixels[:, 0, 4:24].unflatten(1, (10, 2)).mean(dim=(2, 3))).log_softmax(dim=1)
-
-
-def tiny(*, classes):
-    return nn.Sequential(nn.Flatten(), nn.Linear(784, classes))
-
-
-def extract(pool, *, budgets, defence=None, target=linear_target, epochs=1, seeds=SEEDS, has_labels=True, **settings):
-    surrogates = SurrogateTrainer(network=tiny, epochs=epochs, lr=5e-3, batch_size=32)
-    attack = KnockoffNets(attackers=["published"], **settings)
-    services = [Service(target, defence or NoDefence(), budget=budgets[-1]) for _ in seeds]
-    return attack.run(services, QueryPool(pool, 10, has_labels), surrogates, budgets=budgets, seeds=seeds), services
-
+from tests.attacks.extracting import Recorder, extract, trainer
 
 POLICIES = pytest.mark.parametrize("policy", ["random", "adaptive"])
 
 
 @POLICIES
-@pytest.mark.parametrize("defence", [NoDefence(), LabelOnly()], ids=lambda defence: type(defence).__name__)
-def test_the_published_attacker_copies_a_target(policy, defence, make_images):
-    extraction, services = extract(make_images(400), budgets=[300], defence=defence, epochs=8, policy=policy, round=100)
-    pixels = make_images(300, seed=1).pixels()
-    agrees = extraction.surrogates.predict(pixels)[0].argmax(dim=2) == linear_target(pixels).argmax(dim=1)
-    assert agrees.double().mean() > 0.9
-    assert [service.unique_images for service in services] == [300, 300]
-
-
-@POLICIES
-def test_queries_of_a_small_budget_are_the_first_of_a_larger_one_and_differ_over_repetitions(policy, make_images):
-    (large, _), (small, _) = (extract(make_images(300), budgets=[n], policy=policy, round=30) for n in (250, 110))
-    for more, fewer in zip(large.asked, small.asked, strict=True):
-        assert torch.equal(more.places[:110], fewer.places)
-    assert not torch.equal(large.asked[0].places, large.asked[1].places)
-
-
-@POLICIES
-def test_a_repetition_asks_the_same_whichever_others_run_and_whatever_ran_before(policy, make_images):
-    surrogates = SurrogateTrainer(network=tiny, epochs=1, lr=1e-3, batch_size=32)
-    attack = KnockoffNets(policy=policy)
-
-    def asked(*seeds):
-        services = [Service(linear_target, NoDefence(), budget=160) for _ in seeds]
-        return (
-            attack.run(services, QueryPool(make_images(300), 10), surrogates, budgets=[160], seeds=seeds)
-            .asked[-1]
-            .places
-        )
-
-    together = asked(*SEEDS)
-    assert torch.equal(asked(SEEDS[-1]), together)
-    assert not torch.equal(asked(5), together)
-
-
-@POLICIES
 def test_the_whole_pool_can_be_asked_about_once(policy, make_images):
-    extraction, services = extract(make_images(130), budgets=[130], policy=policy)
+    extraction, services = extract(KnockoffNets(policy=policy), make_images(130), budgets=[130])
     assert [service.unique_images for service in services] == [130, 130]
     for one in extraction.asked:
         assert torch.equal(one.places.sort().values, torch.arange(130))
@@ -91,7 +32,8 @@ def test_the_adaptive_policy_prefers_the_classes_that_reward_it(make_images):
         return scores.log_softmax(dim=1)
 
     def share(policy):
-        extraction, _ = extract(generic, budgets=[250], target=target, seeds=[3, 4, 5], policy=policy, round=10)
+        attack = KnockoffNets(policy=policy, round=10)
+        extraction, _ = extract(attack, generic, budgets=[250], target=target, seeds=[3, 4, 5])
         return torch.cat([generic.labels[one.places] == 0 for one in extraction.asked]).double().mean()
 
     assert abs(share("random") - 0.25) < 0.06
@@ -101,7 +43,7 @@ def test_the_adaptive_policy_prefers_the_classes_that_reward_it(make_images):
 def test_classes_are_those_of_the_pool_however_many_and_whatever_their_names(make_images):
     images = make_images(200)
     pool = LabelledImages(images.images, 3 * (images.labels % 3) + 20)
-    extraction, _ = extract(pool, budgets=[120], policy="adaptive", round=40, has_labels=False)
+    extraction, _ = extract(KnockoffNets(policy="adaptive", round=40), pool, budgets=[120], has_labels=False)
     assert set(pool.labels[extraction.asked[0].places].tolist()) == {20, 23, 26}
 
 
@@ -133,18 +75,9 @@ def test_an_answer_is_judged_by_surrogates_that_have_not_learnt_it():
 
 
 def test_surrogates_learn_anew_whenever_the_answers_have_doubled(make_images):
-    sizes = []
-
-    class Recorder(SurrogateTrainer):
-        def train(self, pixels, queries, lessons, *, seeds):
-            sizes.append(queries.shape[1])
-            return super().train(pixels, queries, lessons, seeds=seeds)
-
-    surrogates = Recorder(network=tiny, epochs=1, lr=1e-3, batch_size=32)
-    attack = KnockoffNets(policy="adaptive", round=20)
-    services = [Service(linear_target, NoDefence(), budget=190)]
-    attack.run(services, QueryPool(make_images(200), 10), surrogates, budgets=[190], seeds=[3])
-    assert sizes == [20, 40, 80, 160, 190]
+    attack, recorded = KnockoffNets(policy="adaptive", round=20), trainer(Recorder)
+    extract(attack, make_images(200), budgets=[190], seeds=[3], surrogates=recorded)
+    assert [queries for queries, _ in recorded.trained] == [20, 40, 80, 160, 190]
 
 
 def test_rewards_are_certainty_diversity_and_loss_each_in_its_range_so_far():
