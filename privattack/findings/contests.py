@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from privattack.findings.subjects import joined
 from privattack.results.contests import Contest
 from privattack.results.figures import beyond, share
 from privattack.results.naming import count
@@ -84,8 +85,7 @@ def _where(budgets: dict[str, list[int]]) -> str:
 
 
 def _listed(budgets: Sequence[int]) -> str:
-    *others, last = map(count, budgets)
-    return f"{', '.join(others)} and {last}" if others else last
+    return joined([count(budget) for budget in budgets])
 
 
 def placed(title: str, sentence: str, *, several: bool) -> str:

@@ -1,9 +1,7 @@
 """Findings: what results say, computed from their intervals, the weightiest first."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from privattack.findings import contests as contest_sentences
 from privattack.findings import extraction as say
@@ -11,8 +9,8 @@ from privattack.findings import membership
 from privattack.findings.architectures import architecture_worth
 from privattack.findings.pools import overlaps
 from privattack.findings.subjects import Finding, Subject
-from privattack.results.contests import contests
-from privattack.results.naming import IMMATERIAL, attributes, below, flat, label, varying
+from privattack.results.contests import conditions, contests
+from privattack.results.naming import attributes, below, flat, label, varying
 from privattack.results.result import Result, Run
 
 NO_DEFENCE = "privattack.defences.none.NoDefence"
@@ -109,22 +107,13 @@ def _placed(run: Run, sentence: str, named: Sequence[str]) -> str:
 
 def _subjects(results: Sequence[Result]) -> list[Subject]:
     """Find to each result with a defence the one without."""
-    without = {_settings(result): result for result in results if _undefended(result)}
-    return [Subject(result, None if _undefended(result) else without.get(_settings(result))) for result in results]
+    shared = [conditions(result, lambda name: below(name, ("defence",))) for result in results]
+    without = {alike: result for alike, result in zip(shared, results, strict=True) if _undefended(result)}
+    return [
+        Subject(result, None if _undefended(result) else without.get(alike))
+        for alike, result in zip(shared, results, strict=True)
+    ]
 
 
 def _undefended(result: Result) -> bool:
     return flat(result.run.config).get("defence._target_") == NO_DEFENCE
-
-
-def _settings(result: Result) -> str:
-    """Return what two runs must share, the very target included, for their difference to be the defence's."""
-
-    def material(node: Any) -> Any:
-        if isinstance(node, Mapping):
-            return {name: material(value) for name, value in node.items() if name not in IMMATERIAL | {"defence"}}
-        return node
-
-    # Where there are several budgets, the run's is the largest.
-    run = {**result.run.model_dump(), "config": {**result.run.config, "budget": result.run.budget}}
-    return json.dumps([material(run), result.target.fingerprint], sort_keys=True, default=str)

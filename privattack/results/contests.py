@@ -21,7 +21,7 @@ class Contestant:
     """An attack, by its adaptive attacker where it has one: its figures by budget."""
 
     name: str
-    knowledge: str
+    is_adaptive: bool
     is_random: bool
     points: dict[int, Attacker] = field(default_factory=dict)
 
@@ -43,7 +43,7 @@ class Contest:
     @cached_property
     def random(self) -> Contestant | None:
         """The adaptive attacker who asks about random images."""
-        return next((one for one in self.contestants.values() if one.is_random and one.knowledge == "adaptive"), None)
+        return next((one for one in self.contestants.values() if one.is_random and one.is_adaptive), None)
 
     @cached_property
     def budgets(self) -> list[int]:
@@ -70,25 +70,21 @@ def contests(results: Sequence[Result]) -> list[Contest]:
     varied = varying(result.run for result in extracting)
     shared = ["defence", *(name for name in varied if name != "defence" and not below(name, OWN))]
     own = ["attack", *(name for name in varied if name.startswith("attack."))]
-    # Random queries first: whoever else is there, they look the same.
-    ordered = sorted(extracting, key=lambda result: result.run.attack != RANDOM)
     found: dict[tuple[str, str], Contest] = {}
-    for result in ordered:
-        entrant = contender(result)
-        if entrant is None:
-            continue
+    # Random queries first: whoever else is there, they look the same.
+    for result in sorted(extracting, key=lambda result: result.run.attack != RANDOM):
         title, name = label(result.run, shared), label(result.run, own)
         alike = conditions(result, lambda name: below(name, OWN))
         contest = found.setdefault((title, alike), Contest(title, result.target.test_accuracy))
-        is_random = result.run.attack == RANDOM
-        contestant = contest.contestants.setdefault(name, Contestant(name, entrant.knowledge, is_random))
+        is_adaptive = best(result, "adaptive", metric="fidelity") is not None
+        contestant = contest.contestants.setdefault(name, Contestant(name, is_adaptive, result.run.attack == RANDOM))
         contestant.points.update(contender_by_budget(result))
         for one in at_each_budget(result):
             for without in one.having("no_query"):
                 contest.floor.setdefault(one.run.budget, without)
-    order = {title: place for place, title in enumerate(dict.fromkeys(label(one.run, shared) for one in extracting))}
+    titles = [label(one.run, shared) for one in extracting]
     several = [contest for contest in found.values() if len(contest.contestants) > 1 and contest.budgets]
-    return sorted(several, key=lambda contest: order[contest.title])
+    return sorted(several, key=lambda contest: titles.index(contest.title))
 
 
 def contender(result: Result) -> Attacker | None:
@@ -113,6 +109,7 @@ def conditions(result: Result, is_own: Callable[[str], bool]) -> str:
     settings = {
         name: value
         for name, value in flat(result.run.config).items()
-        if not is_own(name) and not IMMATERIAL.intersection(name.split("."))
+        # Where there are several budgets, the run's is the largest: it is named.
+        if name != "budget" and not is_own(name) and not IMMATERIAL.intersection(name.split("."))
     }
     return json.dumps([named, settings, result.target.fingerprint], sort_keys=True, default=str)
