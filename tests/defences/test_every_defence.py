@@ -94,11 +94,39 @@ def test_a_label_is_all_that_a_defence_that_reveals_labels_gives_away(defence):
     assert torch.equal(defence(said, pixels), defence(winners_alone, pixels))
 
 
-def test_each_client_has_a_session_of_its_own(defence):
+# With a state that a session keeps, too.
+@pytest.fixture(
+    scope="module", params=[(option,) for option in OPTIONS] + [("flatten", "defence.fresh=true")], ids="-".join
+)
+def met(request):
+    """Return a defence as clients meet it, in sessions."""
+    option, *settings = request.param
+    return made("defence", f"defence={option}", *settings)
+
+
+def test_each_client_has_a_session_of_its_own(met):
     said, pixels = torch.randn(5, 10).log_softmax(dim=1), some_pixels(5)
-    alone = defence.session(1)
+    alone = met.session(1)
     expected = [alone(said, pixels) for _ in range(2)]
-    defence.session(1)(said, pixels)  # whoever else asks
-    session = defence.session(1)
-    defence.session(2)(said, pixels)
-    assert all(torch.equal(session(said, pixels), answer) for answer in expected)
+    session, other = met.session(1), met.session(2)
+    for answer in expected:
+        other(said, pixels)
+        met.session(1)(said, pixels)
+        assert torch.equal(session(said, pixels), answer)
+
+
+def test_a_session_answers_a_batch_as_it_answers_its_images_one_by_one(met):
+    said, pixels = torch.randn(5, 10).log_softmax(dim=1), some_pixels(5)
+    session = met.session(1)
+    alone = [session(said[[row]], pixels[[row]]) for row in range(len(said))]
+    assert torch.equal(torch.cat(alone), met.session(1)(said, pixels))
+
+
+def test_an_imitation_reveals_as_much_and_knows_no_secret(met):
+    said, pixels = torch.randn(50, 10).log_softmax(dim=1), some_pixels(50)
+    imitation = met.imitation()
+    answer, imitated = met.session(1)(said, pixels), imitation.session(1)(said, pixels)
+    assert imitation.reveals is met.reveals
+    assert torch.equal(imitated.argmax(dim=1), said.argmax(dim=1))
+    # A secret is what other answers hang on: its imitation answers none of the images alike.
+    assert (imitated == answer).all(dim=1).any() != hasattr(met, "key")
