@@ -1,6 +1,5 @@
 """The job that every launcher runs: one experiment in the folder that Hydra made."""
 
-import json
 import logging
 import os
 import shutil
@@ -78,16 +77,19 @@ def _share_cores() -> None:
 
 
 def _write_failure(why: str, config: DictConfig) -> None:
+    from pydantic_core import to_json  # here and not above: it takes long
+
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     settings = OmegaConf.to_container(config, resolve=False)
-    run = {name: hydra.runtime.choices[name] for name in ("attack", "defence", "data", "nonmembers")}
+    run = {name: hydra.runtime.choices.get(name) for name in ("attack", "defence", "data", "nonmembers")}
     run |= {name: OmegaConf.select(config, name) for name in ("seed", "budget", "repetitions")}
     if isinstance(run["budget"], ListConfig):
         run["budget"] = list(run["budget"])
-    content = json.dumps({"job": hydra.job.num, "run": {**run, "config": settings}, "why": why}, indent=2)
-    write_whole(folder / "failure.json", content.encode())
+    failure = {"job": hydra.job.num, "run": {**run, "config": settings}, "why": why}
+    # What made the job fail may be no number that JSON knows.
+    write_whole(folder / "failure.json", to_json(failure, indent=2, inf_nan_mode="strings", fallback=str))
 
 
 def _remove_unfinished(folder: Path) -> None:

@@ -75,12 +75,14 @@ def _in_sentences(program: Callable[[], None]) -> list[str]:
         # Hydra's answer where the name of an option is no word, as in `attack=null`.
         if why := next(filter(None, map(no_option, sys.argv[1:])), None):
             _refuse(why)
-        if not (Sweep.folder and any(Sweep.folder.rglob("*.json"))):
+        if not Sweep.folder:
             raise
-        # A launcher's process was killed, or a sweeper found no job that it could choose.
+        # Jobs keep their errors to themselves: a launcher's process was killed, or a sweeper has no job to choose from.
         report(Sweep.folder, sweep=True)
         first = next(iter(str(error).splitlines()), "")
-        return [f"{Sweep.folder}: the sweep ended early ({type(error).__name__}: {first})."]
+        return [
+            f"{Sweep.folder}: the sweep ended early ({type(error).__name__}: {first}); HYDRA_FULL_ERROR=1 shows where."
+        ]
     return []
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from hydra.errors import MissingConfigException, OverrideParseException
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue
+from omegaconf.errors import MissingMandatoryValue
 
 from privattack.command_line.vocabulary import unknown
 from privattack.errors import UserError
@@ -38,8 +38,6 @@ def sentence(error: BaseException, words: Sequence[str]) -> str:
             return f"{error.override}: cannot be read ({why}); write settings as name=value."
         case MissingMandatoryValue():
             return f"{error.full_key}: has no value of its own; give it one, as in {error.full_key}=..."
-        case ConfigKeyError() | ConfigAttributeError():
-            return _missing(str(error.full_key).removeprefix("hydra.runtime.choices."))
     # What is left has its names in its text only.
     if key := re.search(r"Could not (?:override|delete)[^']*'([^']+)'", text):
         return unknown(key.group(1), words)
@@ -47,11 +45,8 @@ def sentence(error: BaseException, words: Sequence[str]) -> str:
         return f"+{key.group(1)}: the setting exists already; leave out the +."
     if word := re.search(r"Ambiguous value for argument '(.+)'", text):
         return f"{word.group(1)}: has several values; run.py -m runs one job for each, and name=[a,b] is one list."
-    if key := re.search(r"Interpolation key '([^']+)' not found", text):
-        return _missing(key.group(1))
+    missing = r"Interpolation key '([^']+)' not found|is not in struct\s+full_key: (?:hydra.runtime.choices.)?(\S+)"
+    if key := re.search(missing, text):
+        return f"{key.group(1) or key.group(2)}: the setting is missing; leave it in, or give it a value."
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " ".join(lines[:2]) or type(error).__name__
-
-
-def _missing(name: str) -> str:
-    return f"{name}: the setting is missing; leave it in, or give it a value."

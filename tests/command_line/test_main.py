@@ -75,6 +75,7 @@ BAD = {
     "pool=folder": (1, "pool.path: has no value of its own; give it one, as in pool.path=..."),
     "+budget=1": (2, "+budget: the setting exists already; leave out the +."),
     "~surrogate.foo": (2, "~surrogate.foo: there is no such setting"),
+    "~defence": (2, "defence: the setting is missing; leave it in"),
     "~target.epochs": (1, "target.epochs: the setting is missing"),
     "budget": (2, "budget: cannot be read (missing EQUAL at '<EOF>'); write settings as name=value."),
     "budget=10,20": (2, "budget=10,20: has several values; run.py -m runs one job for each"),
@@ -246,7 +247,8 @@ def test_a_sweep_that_breaks_off_still_reports_the_jobs_that_ended(run_py, monke
     assert ended.status == 1
     assert ended.complained.splitlines() == [
         *["Error: budget=0: needs a whole number from 1 up."] * 2,
-        f"Error: {page.parent}: the sweep ended early (RuntimeError: a process of the launcher's was killed).",
+        f"Error: {page.parent}: the sweep ended early (RuntimeError: a process of the launcher's was killed); "
+        "HYDRA_FULL_ERROR=1 shows where.",
     ]
 
 
@@ -288,9 +290,10 @@ def test_what_fails_leaves_the_users_own_files(run_py):
 
 
 def test_any_value_may_fail_and_be_a_row(run_py):
-    run_py("-m", *FAST, "budget=0,abc,null")
+    run_py("-m", *FAST, "budget=0,abc,null,nan")
     (page,) = Path("outputs").rglob("report.html")
-    assert all(f"budget={value}: needs a whole number" in page.read_text() for value in ("0", "abc", "null"))
+    assert all(f"budget={value}: needs a whole number" in page.read_text() for value in ("0", "abc", "null", "nan"))
+    assert not any("NaN," in path.read_text() for path in Path("outputs").rglob("failure.json"))
 
 
 def test_the_users_own_weights_have_no_held_out_images(run_py):
