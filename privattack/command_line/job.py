@@ -14,7 +14,6 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from privattack import settings
 from privattack.atomic_write import write_whole
 from privattack.command_line.resolvers import register_resolvers
 from privattack.command_line.sentences import sentence
@@ -38,12 +37,15 @@ def job(config: DictConfig) -> float | None:
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     _share_cores()
+    # Here and not above: pydantic is of no use to `--help`, and takes half as long.
+    from privattack import settings
+
     try:
         check_added(config, hydra.overrides.task)
         settings.check(cast(dict[str, Any], OmegaConf.to_container(config, resolve=True)))
         if (folder / "result.json").exists():
             raise UserError(f"hydra.run.dir={folder}: holds a result already; choose another folder.")
-        # Here and not above: importing PyTorch takes seconds.
+        # PyTorch takes seconds: not before the settings are found to be sound.
         from privattack.experiment import run
         from privattack.results.figures import headline_figure
 
@@ -77,7 +79,7 @@ def _share_cores() -> None:
 
 
 def _write_failure(why: str, config: DictConfig) -> None:
-    from pydantic_core import to_json  # here and not above: it takes long
+    from pydantic_core import to_json
 
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
