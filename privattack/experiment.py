@@ -1,25 +1,24 @@
 """One run, told top to bottom: data, target, service, attack, judgement, result."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
 from omegaconf import DictConfig
-from torch import nn
 
 from privattack.audits.base import Audit, Outcome
-from privattack.audits.choose import choose_audit, recipe_of
+from privattack.audits.choose import architecture_of, choose_audit, recipe_of
 from privattack.audits.result import result_of
 from privattack.data.images import DataSet
 from privattack.data.splits import TrainingSplit, split_training
 from privattack.defences.base import Defence
 from privattack.make import make
+from privattack.models.architecture import Architecture
+from privattack.models.devices import device_of, keep_quiet
+from privattack.models.recipes import Recipe
 from privattack.models.store import ModelStore
-from privattack.models.trained_target import Recipe, TrainedTarget, obtain_target
-from privattack.models.training import device_of, keep_quiet
+from privattack.models.targets import TrainedTarget, obtain_target
 from privattack.randomness import derive
 from privattack.report.console import table
 from privattack.report.tensorboard import RunLogger, write_events
@@ -33,14 +32,13 @@ class Parts:
     """What a run is made of. Nothing of it is trained yet, and nothing is written.
 
     Attributes:
-        build: makes the target's network, untrained.
-        recipe: how the target is trained.
+        architecture, recipe: the target's.
         audit: the attack, with what it needs and how it is judged.
     """
 
     data: DataSet
     split: TrainingSplit
-    build: Callable[[], nn.Module]
+    architecture: Architecture
     recipe: Recipe
     defence: Defence
     audit: Audit
@@ -57,13 +55,13 @@ def prepare(config: DictConfig) -> Parts:
     device = device_of(config.trainer.accelerator)
     data = make(config, "data", DataSet)
     split = split_training(len(data.train), train_size=config.target.train_size, seed=config.target.seed)
-    build = partial(make, config, "target.network", nn.Module, classes=data.classes)
+    architecture = architecture_of(config, "target", data)
     defence = make(config, "defence", Defence)
     attack = make(config, "attack", object)
     store = ModelStore(config.store)
     seeds = [derive(config.seed, "repetition", number) for number in range(config.repetitions)]
     audit = choose_audit(attack, config, data, split, defence, store=store, device=device, seeds=seeds)
-    return Parts(data, split, build, recipe_of(config.target), defence, audit, store, device)
+    return Parts(data, split, architecture, recipe_of(config.target), defence, audit, store, device)
 
 
 def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
@@ -92,14 +90,17 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
     if config.targets is None:
         targets = [
             obtain_target(
-                parts.build,
+                parts.architecture,
+                parts.recipe,
                 parts.data,
                 parts.split.members,
-                parts.recipe,
+                seed=config.target.seed,
                 store=parts.store,
                 device=parts.device,
+                checkpoint=config.target.checkpoint,
                 progress=config.trainer.progress,
                 logger=logger,
+                lightning=config.trainer.lightning,
             )
         ]
     else:

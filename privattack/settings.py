@@ -81,6 +81,7 @@ class Trainer(Section):
 
     accelerator: Literal["cpu", "gpu", "auto"]
     progress: bool
+    lightning: bool
 
 
 class Settings(Section):

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from privattack.data.images import LabelledImages
 from privattack.defences.base import Defence
-from privattack.models.trained_target import TrainedTarget
+from privattack.models.targets import TrainedTarget
 from privattack.service import Service
 
 

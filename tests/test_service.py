@@ -19,8 +19,8 @@ from privattack.defences.flatten import Flatten
 from privattack.defences.label_only import LabelOnly
 from privattack.defences.none import NoDefence
 from privattack.experiment import run
-from privattack.models.answering import Target
 from privattack.models.networks import ConvNet
+from privattack.models.target import Target
 from privattack.service import BudgetExceeded, Service
 
 # A class or a module of Python's belongs to everybody, so nobody keeps a network there.

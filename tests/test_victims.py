@@ -7,7 +7,7 @@ from privattack.data.images import LabelledImages
 from privattack.defences.flatten import Flatten
 from privattack.defences.label_only import LabelOnly
 from privattack.models.remembered import RememberedTarget
-from privattack.models.trained_target import TrainedTarget
+from privattack.models.targets import TrainedTarget
 from privattack.service import BudgetExceeded
 from privattack.victims import LocalVictim
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -26,10 +26,11 @@ from privattack.data.splits import TrainingSplit
 from privattack.defences.base import Defence
 from privattack.errors import UserError
 from privattack.make import make
+from privattack.models.architecture import Architecture
+from privattack.models.recipes import Recipe, Supervised
 from privattack.models.shadow_bank import BankSettings, obtain_bank
 from privattack.models.store import ModelStore
 from privattack.models.surrogate import SurrogateTrainer
-from privattack.models.trained_target import Recipe
 
 
 def choose_audit(
@@ -84,13 +85,13 @@ def choose_audit(
     seed = config.target.seed
     most = len(data.train) // 2 if isinstance(choice, Holdout) else len(nonmembers)
     pool = make_shadow_pool(members, nonmembers, most=most, seed=seed, may_be_smaller=shadow.other_recipe)
-    settings = BankSettings(shadow.count, recipe_of(shadow, seed=seed), shadow.processes)
+    settings = BankSettings(shadow.count, recipe_of(shadow), seed, shadow.processes)
     return ShadowAudit(
         attack,
         data,
         pool,
         lambda: obtain_bank(
-            partial(make, config, "shadow.network", nn.Module, classes=data.classes),
+            architecture_of(config, "shadow", data),
             data,
             pool.images,
             settings,
@@ -132,17 +133,18 @@ def budgets_of(config: DictConfig) -> list[int]:
 RECIPE = ("network", "lr", "gamma", "epochs", "batch_size")
 
 
-def recipe_of(settings: DictConfig, *, seed: int | None = None) -> Recipe:
-    """Return the recipe that the settings of `target` or `shadow` describe."""
-    return Recipe(
-        network=cast(dict[str, Any], OmegaConf.to_container(settings.network, resolve=True)),
-        lr=float(settings.lr),
-        gamma=float(settings.gamma),
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
-        seed=settings.seed if seed is None else seed,
-        checkpoint=settings.get("checkpoint"),
+def recipe_of(settings: DictConfig) -> Recipe:
+    """Return how the settings of `target` or `shadow` say that a classifier is trained."""
+    return Supervised(
+        lr=float(settings.lr), gamma=float(settings.gamma), epochs=settings.epochs, batch_size=settings.batch_size
     )
+
+
+def architecture_of(config: DictConfig, group: Literal["target", "shadow"], data: DataSet) -> Architecture:
+    """Return the architecture that the settings of `target` or `shadow` name."""
+    build = partial(make, config, f"{group}.network", nn.Module, classes=data.classes)
+    settings = OmegaConf.to_container(config[group].network, resolve=True)
+    return Architecture(build, cast(dict[str, Any], settings))
 
 
 def _check_recipe(config: DictConfig) -> None:

@@ -17,7 +17,7 @@ from privattack.defences.base import Defence
 from privattack.findings.findings import findings
 from privattack.metrics import Measurement, over_targets, proportion
 from privattack.models.store import fingerprint
-from privattack.models.trained_target import TrainedTarget
+from privattack.models.targets import TrainedTarget
 from privattack.randomness import derive
 from privattack.results.result import Attacker, Result, Run, Service, Target
 

@@ -1,102 +1,64 @@
-"""LightningDataModules: the target's data, and queries as the service labelled them.
+"""LightningDataModules: the target's data, and queries as the service labelled them, in ordinary mini-batches.
 
-Everything lies in memory, and on the device, from the start: data this small needs no worker
-processes and no per-image Python.
+Everything lies in memory, and a mini-batch is gathered in one go: data this small needs no worker processes. A
+`DataLoader` draws a number for them even so: from a generator of its own here, for dropout draws from the common one.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
-import lightning
 import torch
 from jaxtyping import Float, Int64
+from lightning import LightningDataModule
 from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
 
 from privattack.data.images import LabelledImages, normalise
-from privattack.randomness import generator
-
-MiniBatches = Iterator[tuple[Tensor, Tensor]]
-STEPS = 16
+from privattack.data.orders import MiniBatches, epoch_order
+from privattack.data.queries import Queries
 
 
-class Chunks:
-    """Feeds mini-batches from tensors in memory, several at a time.
-
-    The Trainer's own work per item is as long as a small network's step. So an item is not a mini-batch
-    but an iterator over up to `STEPS` of them, which a training step goes through.
-
-    Args:
-        gather: returns the mini-batch at the given places of an order.
-        order: places, along the last dimension, in the order in which they are fed.
-    """
-
-    def __init__(
-        self,
-        gather: Callable[[Int64[Tensor, "*e b"]], tuple[Tensor, Tensor]],
-        order: Int64[Tensor, "*e n"],
-        *,
-        batch_size: int,
-    ) -> None:
-        self.gather = gather
-        self.batches = order.split(batch_size, dim=-1)
-
-    def __len__(self) -> int:
-        return -(-len(self.batches) // STEPS)
-
-    def __iter__(self) -> Iterator[MiniBatches]:
-        for first in range(0, len(self.batches), STEPS):
-            yield map(self.gather, self.batches[first : first + STEPS])
-
-
-class TargetDataModule(lightning.LightningDataModule):
+class TargetDataModule(LightningDataModule):
     """The members, in an order of their own in every epoch, and test images to watch the training by.
 
-    Epoch e's order depends on `seed` and e alone, so a training that goes on after a kill sees what
-    it would have seen.
+    Mini-batches are normalised images `(b, 1, 28, 28)` and their labels `(b,)`.
+
+    Args:
+        seed: decides the orders.
     """
 
-    def __init__(
-        self,
-        members: LabelledImages,
-        test: LabelledImages,
-        *,
-        batch_size: int,
-        seed: int,
-        device: torch.device,
-    ) -> None:
+    def __init__(self, members: LabelledImages, test: LabelledImages, *, batch_size: int, seed: int) -> None:
         super().__init__()
-        self.members = (normalise(members.pixels().to(device)), members.labels.to(device))
-        self.test = (normalise(test.pixels().to(device)), test.labels.to(device))
+        self.members = members
+        self.test = test
         self.batch_size = batch_size
         self.seed = seed
 
-    def train_dataloader(self) -> Chunks:
-        epoch = self.trainer.current_epoch if self.trainer else 0
-        images, labels = self.members
-        order = torch.randperm(len(labels), generator=generator(self.seed, "target.order", epoch))
-        return self._chunks(images, labels, order, self.batch_size)
+    def setup(self, stage: str) -> None:
+        """Make the images what networks see."""
+        self.parts = [TensorDataset(normalise(part.pixels()), part.labels) for part in (self.members, self.test)]
 
-    def val_dataloader(self) -> Chunks:
-        images, labels = self.test
-        return self._chunks(images, labels, torch.arange(len(labels)), 2_000)
+    def train_dataloader(self) -> DataLoader:
+        sampler = MiniBatches(self.order, batch_size=self.batch_size)
+        return DataLoader(self.parts[0], sampler=sampler, batch_size=None, generator=torch.Generator())
 
-    @staticmethod
-    def _chunks(images: Tensor, labels: Tensor, order: Tensor, batch_size: int) -> Chunks:
-        return Chunks(
-            lambda places: (images.index_select(0, places), labels[places]),
-            order.to(labels.device),
-            batch_size=batch_size,
-        )
+    def val_dataloader(self) -> DataLoader:
+        return DataLoader(self.parts[1], batch_size=1_000, generator=torch.Generator())
+
+    def order(self, epoch: int) -> Int64[Tensor, " n"]:
+        """Return the places of members in the order of an epoch."""
+        return epoch_order(len(self.members), epoch, seeds=[self.seed], stream="target.order")[0]
 
 
-class QueryDataModule(lightning.LightningDataModule):
-    """For each of e surrogates trained side by side: its queries and the answers it learns from.
+class QueryDataModule(LightningDataModule):
+    """For each of `e` surrogates trained side by side: its queries and the answers that it learns.
+
+    Mini-batches are normalised images `(e, b, 1, 28, 28)` and log-probabilities `(e, b, classes)`.
 
     Args:
-        pixels: the images of the query pool, in [0, 1].
-        queries: the indices into `pixels` that each surrogate's attacker asked for.
-        answers: what each surrogate is to learn: log-probabilities, one row per query.
-        seeds: a seed per surrogate for the order of its batches; surrogates of equal seed see the
-            same order, as if each were trained alone.
+        pixels: images in [0, 1].
+        queries: which of them each surrogate's attacker asked about.
+        answers: log-probabilities, one row per query.
+        seeds: one per surrogate, for the order of its batches; surrogates of equal seed see the same order.
     """
 
     def __init__(
@@ -107,27 +69,20 @@ class QueryDataModule(lightning.LightningDataModule):
         *,
         seeds: Sequence[int],
         batch_size: int,
-        device: torch.device,
     ) -> None:
         super().__init__()
-        self.images = normalise(pixels.to(device))
-        self.queries = queries.to(device)
-        self.answers = answers.to(device)
-        self._rows = torch.arange(len(queries), device=device).unsqueeze(1)
+        self.data = (pixels, queries, answers)
         self.seeds = seeds
         self.batch_size = batch_size
 
-    def train_dataloader(self) -> Chunks:
-        epoch = self.trainer.current_epoch if self.trainer else 0
-        n = self.queries.shape[1]
-        orders = [torch.randperm(n, generator=generator(seed, "order", epoch)) for seed in self.seeds]
-        order = torch.stack(orders).to(self.queries.device)
-        return Chunks(self._gather, order, batch_size=self.batch_size)
+    def setup(self, stage: str) -> None:
+        """Make the images what networks see."""
+        self.queries = Queries(*self.data)
 
-    def _gather(
-        self, places: Int64[Tensor, "e b"]
-    ) -> tuple[Float[Tensor, "e b 1 28 28"], Float[Tensor, "e b classes"]]:
-        # index_select copies whole images, which plain indexing does number by number.
-        images = self.images.index_select(0, self.queries.gather(1, places).flatten())
-        answers = self.answers.flatten(0, 1).index_select(0, (places + self._rows * self.answers.shape[1]).flatten())
-        return images.unflatten(0, places.shape), answers.unflatten(0, places.shape)
+    def train_dataloader(self) -> DataLoader:
+        sampler = MiniBatches(self.order, batch_size=self.batch_size)
+        return DataLoader(self.queries, sampler=sampler, batch_size=None, generator=torch.Generator())
+
+    def order(self, epoch: int) -> Int64[Tensor, "e n"]:
+        """Return the places of queries in the order of an epoch."""
+        return epoch_order(len(self.queries), epoch, seeds=self.seeds, stream="order")

@@ -14,12 +14,13 @@ from tqdm import tqdm
 
 from privattack.data.images import DataSet, LabelledImages
 from privattack.data.splits import balanced_halves
-from privattack.models.answering import Target
+from privattack.models.architecture import Architecture
+from privattack.models.recipes import Recipe
 from privattack.models.remembered import RememberedTarget
 from privattack.models.shadow_training import Task, Workshop, train_tasks
-from privattack.models.stacked_training import Schedule
 from privattack.models.store import ModelStore, StoredModel, fingerprint
-from privattack.models.trained_target import Recipe, TrainedTarget
+from privattack.models.target import Target
+from privattack.models.targets import TrainedTarget
 from privattack.randomness import derive
 
 log = logging.getLogger(__name__)
@@ -102,17 +103,19 @@ class BankSettings:
 
     Attributes:
         count: how many models, an even number.
-        recipe: how each is trained; its seed decides who learns what, too.
+        recipe: how each is trained.
+        seed: decides who learns what, initial weights, batch orders and dropout.
         processes: how many train at once on a CPU; None for one per core.
     """
 
     count: int
     recipe: Recipe
+    seed: int
     processes: int | None = None
 
 
 def obtain_bank(
-    build: Callable[[], nn.Module],
+    architecture: Architecture,
     data: DataSet,
     pool: LabelledImages,
     settings: BankSettings,
@@ -124,50 +127,46 @@ def obtain_bank(
     """Return a bank of shadow models, of which only those are trained that nobody has trained yet.
 
     Args:
-        build: makes an untrained network.
+        architecture: of each network.
         data: the data set that the target is trained on; its test part is asked about, too.
         pool: the images of which each model learns a half; an even number of them.
 
     Raises:
         UserError: a training fails, or the store cannot be written.
     """
-    halves = balanced_halves(len(pool), models=settings.count, seed=settings.recipe.seed)
-    tasks = [_task(number, build, data, pool, halves[number], settings.recipe) for number in range(settings.count)]
+    halves = balanced_halves(len(pool), models=settings.count, seed=settings.seed)
+    tasks = [_task(number, architecture, data, pool, halves[number], settings) for number in range(settings.count)]
     missing = [task for task in tasks if store.find(task.address) is None]
-    trained = _train(missing, Workshop(pool, data.test, _schedule(settings.recipe), store), settings, device, progress)
+    trained = _train(missing, Workshop(pool, data.test, settings.recipe, store), settings, device, progress)
     stored = []
     for task in tasks:
         model = store.find(task.address)
         assert model is not None
         stored.append(model)
-    fingerprints = [fingerprint(task.address) for task in tasks]
-    return ShadowBank(build, pool, halves, stored, fingerprints=fingerprints, trained=trained, device=device)
+    names = [fingerprint(task.address) for task in tasks]
+    return ShadowBank(architecture.build, pool, halves, stored, fingerprints=names, trained=trained, device=device)
 
 
 def _task(
     number: int,
-    build: Callable[[], nn.Module],
+    architecture: Architecture,
     data: DataSet,
     pool: LabelledImages,
     half: Bool[Tensor, " n"],
-    recipe: Recipe,
+    settings: BankSettings,
 ) -> Task:
-    seed = derive(recipe.seed, "shadow", number)
-    with torch.random.fork_rng():
-        torch.manual_seed(derive(seed, "target.init"))
-        network = build()
+    seed = derive(settings.seed, "shadow", number)
+    network = architecture.untrained(seed)
     asked = hashlib.sha256(b"".join(pool.digests) + pool.labels.numpy().tobytes())
     address = {
         "data": [data.name, data.checksum, data.classes],
         "pool": asked.hexdigest(),
         "members": hashlib.sha256(half.numpy().tobytes()).hexdigest(),
-        **recipe.address(network, seed),
+        "network": architecture.address(network),
+        "recipe": settings.recipe.address,
+        "seed": seed,
     }
     return Task(number, address, network, half.nonzero().flatten(), seed)
-
-
-def _schedule(recipe: Recipe) -> Schedule:
-    return Schedule(lr=recipe.lr, gamma=recipe.gamma, epochs=recipe.epochs, batch_size=recipe.batch_size)
 
 
 def _train(

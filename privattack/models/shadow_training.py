@@ -24,9 +24,9 @@ from torch import Tensor, nn
 
 from privattack.data.images import LabelledImages
 from privattack.errors import UserError
-from privattack.models.answering import Target
-from privattack.models.stacked_training import Schedule, train_side_by_side
+from privattack.models.recipes import Recipe
 from privattack.models.store import Claim, ModelStore, StoredModel
+from privattack.models.target import Target
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Workshop:
 
     pool: LabelledImages
     test: LabelledImages
-    schedule: Schedule
+    recipe: Recipe
     store: ModelStore
 
 
@@ -177,17 +177,7 @@ def _train(tasks: Sequence[Task], workshop: Workshop, device: torch.device) -> l
     """Return trained copies of the tasks' networks, which stay as they are, should they be needed again."""
     networks = [copy.deepcopy(task.network) for task in tasks]
     members = torch.stack([task.members for task in tasks])
-    learnt = workshop.pool
-    if len(tasks) == 1:  # only its own images need to lie in memory as pixels
-        learnt, members = learnt.take(members[0]), torch.arange(members.shape[1]).unsqueeze(0)
-    train_side_by_side(
-        networks,
-        learnt.pixels().to(device),
-        learnt.labels.to(device),
-        members,
-        workshop.schedule,
-        seeds=[task.seed for task in tasks],
-    )
+    workshop.recipe.fit(networks, workshop.pool, members, seeds=[task.seed for task in tasks], device=device)
     return networks
 
 
@@ -196,7 +186,7 @@ def _keep(task: Task, claim: Claim, network: nn.Module, workshop: Workshop, devi
     outputs = {"pool": model.answer(workshop.pool), "test": model.answer(workshop.test)}
     if not all(answers.isfinite().all() for answers in outputs.values()):
         raise UserError(
-            f"shadow.lr={workshop.schedule.lr}: shadow model {task.number} answers with numbers that are not "
+            f"shadow.lr={workshop.recipe.lr}: shadow model {task.number} answers with numbers that are not "
             "finite; use a smaller learning rate."
         )
     claim.keep(StoredModel(network.state_dict(), outputs))
@@ -246,21 +236,19 @@ def _chunk_that_fits(tasks: Sequence[Task], workshop: Workshop, device: torch.de
     """Return how many models fit into a GPU's free memory, by what one step of two of them takes."""
     if device.type != "cuda":
         return len(tasks)
-    step = workshop.pool.take(tasks[0].members[: workshop.schedule.batch_size])
+    step = workshop.pool.take(tasks[0].members[: workshop.recipe.batch_size])
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
     try:
-        train_side_by_side(
+        replace(workshop.recipe, epochs=1).fit(
             [copy.deepcopy(task.network) for task in tasks[:2]],
-            step.pixels().to(device),
-            step.labels.to(device),
+            step,
             torch.arange(len(step)).expand(2, -1),
-            replace(workshop.schedule, epochs=1),
             seeds=[0, 0],
+            device=device,
         )
     except RuntimeError:  # told when it is tried
         return 2
     taken = (torch.cuda.max_memory_allocated(device) - before) / 2
     free, _ = torch.cuda.mem_get_info(device)
-    pixels = 2 * 4 * workshop.pool.images.numel()  # float32, as they are and normalised
-    return max(1, min(len(tasks), int((0.8 * free - pixels) / taken)))
+    return max(1, min(len(tasks), int((0.8 * free - workshop.pool.images.numel()) / taken)))

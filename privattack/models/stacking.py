@@ -1,27 +1,40 @@
-"""Many small networks as one: the same arithmetic, one batched matrix product in place of many products."""
+"""Networks of one architecture as one module: images `(e, n, 1, 28, 28)` to logits `(e, n, classes)`."""
 
+import copy
 from collections.abc import Sequence
 from typing import cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
+
+
+class SideBySide(nn.Module):
+    """`e` networks of any kind, one after the other: these very networks, not copies."""
+
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, images: Float[Tensor, "e n 1 28 28"]) -> Float[Tensor, "e n classes"]:
+        return torch.stack([network(part) for network, part in zip(self.networks, images, strict=True)])
 
 
 class StackedLinear(nn.Module):
-    """`e` linear layers side by side: inputs `(e, n, in)` to outputs `(e, n, out)`."""
+    """`e` linear layers side by side: `(e, n, inputs)` to `(e, n, outputs)`."""
 
     def __init__(self, layers: Sequence[nn.Linear]) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.stack([layer.weight.detach().T for layer in layers]).contiguous())
         self.bias = nn.Parameter(torch.stack([layer.bias.detach() for layer in layers]).unsqueeze(1))
 
-    def forward(self, inputs: Float[Tensor, "e n in"]) -> Float[Tensor, "e n out"]:
+    def forward(self, inputs: Float[Tensor, "e n inputs"]) -> Float[Tensor, "e n outputs"]:
         return torch.baddbmm(self.bias, inputs, self.weight)
 
 
-class Stacked(nn.Module):
-    """`e` multi-layer perceptrons as one: images `(e, n, 1, 28, 28)` to logits `(e, n, classes)`."""
+class Perceptrons(nn.Module):
+    """Copies of `e` multi-layer perceptrons: one batched matrix product in place of many products."""
 
     def __init__(self, networks: Sequence[nn.Sequential]) -> None:
         super().__init__()
@@ -39,19 +52,40 @@ class Stacked(nn.Module):
         return self.layers(images)
 
 
-class SideBySide(nn.Module):
-    """`e` networks of any kind, one after the other: the same interface as `Stacked`, without its speed."""
+class Vectorised(nn.Module):
+    """Copies of `e` networks of any kind as one function of stacked weights: fast on a GPU, slow on a CPU.
+
+    Raises:
+        RuntimeError: when called, where the networks' code cannot be vectorised.
+    """
 
     def __init__(self, networks: Sequence[nn.Module]) -> None:
         super().__init__()
-        self.networks = nn.ModuleList(networks)
+        weights, self.buffers_ = stack_module_state([network.train() for network in networks])
+        self.names = list(weights)  # they have dots, which a module's own parameters may not have
+        self.weights = nn.ParameterList(weights.values())
+        # Holds no weights: only the way from weights and images to logits.
+        skeleton = copy.deepcopy(networks[0]).to("meta")
+
+        def logits(weights: dict[str, Tensor], buffers: dict[str, Tensor], images: Tensor) -> Tensor:
+            return functional_call(skeleton, (weights, buffers), (images,))
+
+        self._logits = vmap(logits, randomness="different")
 
     def forward(self, images: Float[Tensor, "e n 1 28 28"]) -> Float[Tensor, "e n classes"]:
-        return torch.stack([network(part) for network, part in zip(self.networks, images, strict=True)])
+        return self._logits(dict(zip(self.names, self.weights, strict=True)), self.buffers_, images)
+
+    def copy_to(self, networks: Sequence[nn.Module]) -> None:
+        """Give the networks the weights and buffers (such as the running means of a batch norm) that they have here."""
+        weights = dict(zip(self.names, self.weights, strict=True))
+        for number, network in enumerate(networks):
+            own = {name: values[number].detach() for name, values in (weights | self.buffers_).items()}
+            network.load_state_dict(own, strict=False)
+            network.eval()
 
 
-def stack(networks: Sequence[nn.Module]) -> Stacked | SideBySide:
-    """Return networks of one architecture as one module, with their weights.
+def stack(networks: Sequence[nn.Module]) -> Perceptrons | SideBySide:
+    """Return networks of one architecture as one module that is fast on a CPU.
 
     Perceptrons (an `nn.Sequential` of `Flatten`, `Linear` with bias and `ReLU`) become batched matrix products;
     stacked convolutions are slower than a loop on a CPU, so all others stay a loop.
@@ -65,4 +99,4 @@ def stack(networks: Sequence[nn.Module]) -> Stacked | SideBySide:
         )
         for network in networks
     )
-    return Stacked(cast(Sequence[nn.Sequential], networks)) if perceptrons else SideBySide(networks)
+    return Perceptrons(cast(Sequence[nn.Sequential], networks)) if perceptrons else SideBySide(networks)

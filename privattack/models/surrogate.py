@@ -1,10 +1,9 @@
 """Surrogates: the copies that a model extraction attack trains, all of a run at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import lightning
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
@@ -12,10 +11,12 @@ from torch import Tensor, nn
 
 from privattack.checks import Length, Positive, checked
 from privattack.data.images import normalise
-from privattack.data.modules import MiniBatches, QueryDataModule
+from privattack.data.modules import QueryDataModule
 from privattack.errors import UserError
+from privattack.models.devices import device_of
+from privattack.models.fitting import Batches, Training, bar, fit
+from privattack.models.lightning_modules import SurrogateModule, make_trainer
 from privattack.models.stacking import stack
-from privattack.models.training import device_of, make_trainer
 from privattack.randomness import derive
 
 Loss = Callable[[Float[Tensor, "e n classes"], Float[Tensor, "e n classes"]], Float[Tensor, " e"]]
@@ -57,41 +58,32 @@ class Lesson:
     loss: Loss
 
 
-class SurrogateModule(lightning.LightningModule):
-    """Trains surrogates side by side by Adam, each on its own data by its own loss.
-
-    Adam works element by element and no surrogate's loss depends on another's weights, so each ends with
-    the weights that it would have got alone, up to float rounding. (Dropout draws for all of them from one
-    stream: a network with dropout depends on how many are trained beside it.)
+class Students(nn.Module):
+    """Surrogates in training, side by side, and what each of them is taught.
 
     Args:
         networks: one per surrogate, attacker by attacker: `lessons x repetitions`.
+        lr: Adam's learning rate.
+
+    Attributes:
+        history: a row per epoch, each lesson's loss averaged over repetitions.
+        final_losses: the last epoch's losses, `(lessons, repetitions, batches)`.
     """
 
     def __init__(self, networks: Sequence[nn.Module], lessons: Sequence[Lesson], *, lr: float) -> None:
         super().__init__()
-        self.automatic_optimization = False
         self.network = stack(networks)
         self.lessons = lessons
         self.lr = lr
         self.history: list[dict[str, float]] = []
         self.final_losses = torch.empty(0)
-        self._losses: list[Tensor] = []
 
     def forward(self, images: Float[Tensor, "e n 1 28 28"]) -> Float[Tensor, "e n classes"]:
         return F.log_softmax(self.network(images), dim=2)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.parameters(), lr=self.lr, fused=True)
-
-    def training_step(self, batches: MiniBatches, _: int) -> None:
-        optimizer: Any = self.optimizers(use_pl_optimizer=False)
-        for images, answers in batches:
-            losses = self.losses(images, answers)
-            optimizer.zero_grad()
-            losses.sum().backward()
-            optimizer.step()
-            self._losses.append(losses.detach())
+    def optimiser(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Return Adam: it works element by element, so that no surrogate's weights depend on another's."""
+        return torch.optim.Adam(parameters, lr=self.lr, fused=True)
 
     def losses(
         self, images: Float[Tensor, "e n 1 28 28"], answers: Float[Tensor, "e m classes"]
@@ -107,18 +99,22 @@ class SurrogateModule(lightning.LightningModule):
         parts = zip(self.lessons, surrogates.split(repetitions), answers.split(repetitions), strict=True)
         return torch.cat([lesson.loss(surrogate, answer) for lesson, surrogate, answer in parts])
 
-    def on_train_epoch_end(self) -> None:
-        losses = torch.stack(self._losses, dim=1).cpu().unflatten(0, (len(self.lessons), -1))
-        self._losses.clear()
-        self.final_losses = losses
-        if not losses.isfinite().all():
+    def note(self, losses: Float[Tensor, "e steps"]) -> None:
+        """Put an epoch's losses into the history.
+
+        Raises:
+            UserError: they are not finite.
+        """
+        epoch = len(self.history)
+        self.final_losses = losses.cpu().unflatten(0, (len(self.lessons), -1))
+        if not self.final_losses.isfinite().all():
             raise UserError(
-                f"surrogate.lr={self.lr}: the surrogates' loss is not finite in epoch {self.current_epoch}; "
+                f"surrogate.lr={self.lr}: the surrogates' loss is not finite in epoch {epoch}; "
                 "use a smaller surrogate.lr."
             )
-        means = losses.mean(dim=(1, 2)).tolist()
+        means = self.final_losses.mean(dim=(1, 2)).tolist()
         row = {f"{lesson.name}_loss": mean for lesson, mean in zip(self.lessons, means, strict=True)}
-        self.history.append({"epoch": float(self.current_epoch), **row})
+        self.history.append({"epoch": float(epoch), **row})
 
 
 @checked
@@ -130,6 +126,7 @@ class SurrogateTrainer:
         epochs, lr, batch_size: Adam's training.
         accelerator: where to train: `cpu`, `gpu` or `auto`.
         progress: whether to show a progress bar meanwhile.
+        lightning: whether Lightning's Trainer trains them: to the same weights, slower.
     """
 
     def __init__(
@@ -141,6 +138,7 @@ class SurrogateTrainer:
         batch_size: Length,
         accelerator: Literal["cpu", "gpu", "auto"] = "cpu",
         progress: bool = False,
+        lightning: bool = False,
     ) -> None:
         self.network = network
         self.epochs = epochs
@@ -148,6 +146,7 @@ class SurrogateTrainer:
         self.batch_size = batch_size
         self.accelerator = accelerator
         self.progress = progress
+        self.lightning = lightning
 
     def train(
         self,
@@ -167,22 +166,48 @@ class SurrogateTrainer:
         """
         device = device_of(self.accelerator)
         networks = [self._build(lesson.answers.shape[2], seed) for lesson in lessons for seed in seeds]
-        module = self.module(networks, lessons)
-        data = self.data(pixels, queries, lessons, seeds=seeds, device=device)
-        trainer = make_trainer(
-            device=device,
-            epochs=self.epochs,
-            description=f"Training {len(networks)} surrogate{'s' if len(networks) > 1 else ''}",
-            progress=self.progress,
-        )
+        students = self.students(networks, lessons).to(device)
+        what = f"Training {len(networks)} surrogate{'s' if len(networks) > 1 else ''}"
+        watched = bar(what, self.epochs, self.progress)
         with torch.random.fork_rng():
             torch.manual_seed(derive(seeds[0], "surrogate.dropout"))
-            trainer.fit(module, data)
-        return Surrogates(module, len(seeds), device)
+            if self.lightning:
+                trainer = make_trainer(device, epochs=self.epochs, progress=self.progress)
+                trainer.fit(SurrogateModule(students), self.data(pixels, queries, lessons, seeds=seeds))
+            else:
+                fit(
+                    Training(students, students.optimiser),
+                    self.batches(pixels.to(device), queries, lessons, seeds=seeds),
+                    students.losses,
+                    epochs=self.epochs,
+                    after_epoch=[
+                        lambda training: students.note(training.losses),
+                        *watched,
+                    ],
+                )
+        return Surrogates(students.to(device).eval(), len(seeds), device)
 
-    def module(self, networks: Sequence[nn.Module], lessons: Sequence[Lesson]) -> SurrogateModule:
-        """Return what trains the networks, side by side."""
-        return SurrogateModule(networks, lessons, lr=self.lr)
+    def students(self, networks: Sequence[nn.Module], lessons: Sequence[Lesson]) -> Students:
+        """Return the networks side by side, with what they are taught."""
+        return Students(networks, lessons, lr=self.lr)
+
+    def batches(
+        self,
+        pixels: Float[Tensor, "pool 1 28 28"],
+        queries: Int64[Tensor, "repetitions n"],
+        lessons: Sequence[Lesson],
+        *,
+        seeds: Sequence[int],
+    ) -> Batches:
+        """Return what goes through an epoch's mini-batches, on the device on which `pixels` lie."""
+        module = self.data(pixels, queries, lessons, seeds=seeds)
+        module.setup("fit")
+
+        def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+            places = module.order(epoch).to(pixels.device).split(self.batch_size, dim=1)
+            return map(module.queries.__getitem__, places)
+
+        return batches
 
     def data(
         self,
@@ -191,16 +216,14 @@ class SurrogateTrainer:
         lessons: Sequence[Lesson],
         *,
         seeds: Sequence[int],
-        device: torch.device,
-    ) -> lightning.LightningDataModule:
-        """Return what the networks learn from, in the order of `module`'s."""
+    ) -> QueryDataModule:
+        """Return what the networks learn from, in the order of `students`'."""
         return QueryDataModule(
             pixels,
             queries.repeat(len(lessons), 1),
             torch.cat([lesson.answers for lesson in lessons]),
             seeds=[*seeds] * len(lessons),
             batch_size=self.batch_size,
-            device=device,
         )
 
     def _build(self, classes: int, seed: int) -> nn.Module:
@@ -217,12 +240,12 @@ class Surrogates:
         final_losses: the last epoch's losses, `(lessons, repetitions, batches)`.
     """
 
-    def __init__(self, module: SurrogateModule, repetitions: int, device: torch.device) -> None:
-        self._module = module.to(device).eval()
+    def __init__(self, students: Students, repetitions: int, device: torch.device) -> None:
+        self._students = students
         self._repetitions = repetitions
         self._device = device
-        self.history = module.history
-        self.final_losses = module.final_losses
+        self.history = students.history
+        self.final_losses = students.final_losses
 
     @torch.inference_mode()
     def predict(self, pixels: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "lessons repetitions n classes"]:
@@ -231,14 +254,14 @@ class Surrogates:
         Raises:
             UserError: they are not finite.
         """
-        e = self._repetitions * len(self._module.lessons)
+        e = self._repetitions * len(self._students.lessons)
         # Every surrogate gets its own copy of a batch; large ones cost more in memory than they save.
         batches = normalise(pixels.to(self._device)).split(max(64, 4_096 // e))
-        answers = [self._module(batch.unsqueeze(0).expand(e, -1, -1, -1, -1)) for batch in batches]
+        answers = [self._students(batch.unsqueeze(0).expand(e, -1, -1, -1, -1)) for batch in batches]
         log_probabilities = torch.cat(answers, dim=1).cpu()
         if not log_probabilities.isfinite().all():
             raise UserError(
-                f"surrogate.lr={self._module.lr}: the surrogates' answers are not finite; use a smaller surrogate.lr."
+                f"surrogate.lr={self._students.lr}: the surrogates' answers are not finite; use a smaller surrogate.lr."
             )
         return log_probabilities.unflatten(0, (-1, self._repetitions))
 
@@ -249,7 +272,7 @@ class Surrogates:
 
         Gradients flow back to the images, which is what adversarial examples are made by.
         """
-        answers = self._module(normalise(images.flatten(0, 1).to(self._device)))
+        answers = self._students(normalise(images.flatten(0, 1).to(self._device)))
         return answers.unflatten(0, images.shape[:2])
 
     def model(self, lesson: int, repetition: int) -> Callable[[Tensor], Tensor]:

@@ -23,23 +23,23 @@ from hydra import compose, initialize_config_dir
 from privattack.attacks.membership.suite import Suite
 from privattack.audits.shadow import ShadowAudit
 from privattack.data.images import DataSet, LabelledImages
-from privattack.data.modules import TargetDataModule
 from privattack.data.shadow_pool import make_shadow_pool
 from privattack.data.splits import balanced_halves
 from privattack.defences.none import NoDefence
 from privattack.make import make
-from privattack.models.answering import Target
+from privattack.models.architecture import Architecture
+from privattack.models.devices import device_of, keep_quiet
 from privattack.models.networks import MLP, LeNet
+from privattack.models.recipes import Supervised
 from privattack.models.shadow_bank import BankSettings, ShadowBank, obtain_bank
 from privattack.models.store import ModelStore, StoredModel
-from privattack.models.target import train_target
-from privattack.models.trained_target import Recipe
-from privattack.models.training import device_of, keep_quiet
+from privattack.models.target import Target
+from privattack.models.target_training import train_by_lightning
 from privattack.victims import LocalVictim
 
 CONF = str(Path(__file__).parents[2] / "conf")
-RECIPE = Recipe(network={"_target_": "LeNet"}, lr=1.0, gamma=1.0, epochs=50, batch_size=64, seed=0)
-lenet = partial(LeNet, classes=10)
+RECIPE = Supervised(lr=1.0, gamma=1.0, epochs=50, batch_size=64)
+LENET = Architecture(partial(LeNet, classes=10), {"_target_": "LeNet"})
 
 
 def random_images(count: int) -> LabelledImages:
@@ -48,21 +48,18 @@ def random_images(count: int) -> LabelledImages:
 
 def bank(data: DataSet, models: int, device: torch.device) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        settings = BankSettings(models, RECIPE)
-        obtain_bank(lenet, data, data.train, settings, store=ModelStore(folder), device=device, progress=True)
+        settings = BankSettings(models, RECIPE, seed=0)
+        obtain_bank(LENET, data, data.train, settings, store=ModelStore(folder), device=device, progress=True)
 
 
 def one_by_one(data: DataSet, models: int, device: torch.device) -> None:
     halves = balanced_halves(len(data.train), models=models, seed=0)
     with tempfile.TemporaryDirectory() as folder:
         for number, half in enumerate(halves):
-            network = lenet()
-            module = TargetDataModule(
-                data.train.take(half.nonzero().flatten()), data.test, batch_size=64, seed=number, device=device
-            )
-            train_target(
-                network, module, classes=10, lr=RECIPE.lr, gamma=RECIPE.gamma, epochs=RECIPE.epochs, seed=number,
-                device=device, checkpoint=Path(folder) / f"{number}.ckpt", progress=True,
+            network = LENET.untrained(number)
+            train_by_lightning(
+                network, RECIPE, data.train.take(half.nonzero().flatten()), data.test, seed=number, device=device,
+                checkpoint=Path(folder) / f"{number}.ckpt", progress=True,
             )  # fmt: skip
             model = Target(network, device=device)
             model.answer(data.train), model.answer(data.test)

@@ -3,6 +3,7 @@ import multiprocessing
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,14 @@ from privattack.data.images import DataSet
 from privattack.data.splits import balanced_halves
 from privattack.errors import UserError
 from privattack.models import shadow_bank, shadow_training
+from privattack.models.architecture import Architecture
 from privattack.models.networks import MLP, LeNet
+from privattack.models.recipes import Supervised
 from privattack.models.shadow_bank import BankSettings, ShadowBank, obtain_bank
 from privattack.models.store import ModelStore
-from privattack.models.trained_target import Recipe
 
 CPU = torch.device("cpu")
-RECIPE = Recipe(network={"_target_": "MLP"}, lr=1.0, gamma=0.9, epochs=2, batch_size=16, seed=0)
+RECIPE = Supervised(lr=1.0, gamma=0.9, epochs=2, batch_size=16)
 
 
 def mlp() -> nn.Module:
@@ -40,9 +42,11 @@ def pool(make_images):
 def obtain(data, pool, tmp_path):
     """Return a function that obtains a bank from one store; in this process, unless told otherwise."""
 
-    def call(count: int = 4, *, build=mlp, recipe: Recipe = RECIPE, processes: int = 1, store="store") -> ShadowBank:
-        settings = BankSettings(count, recipe, processes)
-        return obtain_bank(build, data, pool, settings, store=ModelStore(tmp_path / store), device=CPU)
+    def call(count: int = 4, *, build=mlp, processes: int = 1, store="store", seed: int = 0, **changes) -> ShadowBank:
+        settings = BankSettings(count, replace(RECIPE, **changes), seed, processes)
+        return obtain_bank(
+            Architecture(build, {}), data, pool, settings, store=ModelStore(tmp_path / store), device=CPU
+        )
 
     return call
 
@@ -63,7 +67,7 @@ def test_more_shadow_models_train_only_the_new_ones(obtain):
 
 
 def test_each_model_learns_its_half_of_the_pool(obtain, pool):
-    bank = obtain(4, recipe=Recipe(network={}, lr=1.0, gamma=1.0, epochs=30, batch_size=8, seed=0))
+    bank = obtain(4, gamma=1.0, epochs=30, batch_size=8)
     assert torch.equal(bank.membership, balanced_halves(40, models=4, seed=0))
     # Members' log-probabilities end nearer to zero: what membership inference lives on.
     losses = torch.stack([bank.on_pool(k).gather(1, pool.labels.unsqueeze(1)).flatten() for k in range(4)])
@@ -98,10 +102,15 @@ def test_a_network_that_cannot_be_sent_is_trained_here_and_said_so(obtain, caplo
 def test_another_recipe_pool_or_seed_is_another_bank(obtain, data, pool, make_images, tmp_path):
     names = {tuple(obtain(2).fingerprints)}
     for change in ({"lr": 0.5}, {"gamma": 0.8}, {"epochs": 1}, {"batch_size": 8}, {"seed": 1}):
-        names.add(tuple(obtain(2, recipe=Recipe(**{**vars(RECIPE), **change})).fingerprints))
+        names.add(tuple(obtain(2, **change).fingerprints))
     names.add(tuple(obtain(2, build=lambda: LeNet(classes=10)).fingerprints))
     other = obtain_bank(
-        mlp, data, make_images(40, seed=3), BankSettings(2, RECIPE, 1), store=ModelStore(tmp_path / "store"), device=CPU
+        Architecture(mlp, {}),
+        data,
+        make_images(40, seed=3),
+        BankSettings(2, RECIPE, 0, 1),
+        store=ModelStore(tmp_path / "store"),
+        device=CPU,
     )
     names.add(tuple(other.fingerprints))
     assert len(names) == 8
@@ -119,11 +128,11 @@ def test_a_damaged_model_is_trained_again_and_no_other(obtain, tmp_path):
 
 def test_a_training_that_comes_to_nothing_is_one_sentence(obtain):
     with pytest.raises(UserError, match=r"^shadow\.lr=1e\+30: .*finite"):
-        obtain(2, recipe=Recipe(**{**vars(RECIPE), "lr": 1e30}))
+        obtain(2, lr=1e30)
 
 
 def _slow_bank(folder: Path, data: DataSet, pool: object) -> None:
-    settings = BankSettings(4, RECIPE, 1)
+    settings = BankSettings(4, RECIPE, 0, 1)
     train, trained = shadow_training._train, []
 
     def then_hang(*arguments: object) -> list[nn.Module]:
@@ -134,7 +143,7 @@ def _slow_bank(folder: Path, data: DataSet, pool: object) -> None:
         return train(*arguments)
 
     shadow_training._train = then_hang
-    obtain_bank(mlp, data, pool, settings, store=ModelStore(folder / "store"), device=CPU)
+    obtain_bank(Architecture(mlp, {}), data, pool, settings, store=ModelStore(folder / "store"), device=CPU)
 
 
 def test_a_killed_run_loses_only_what_was_in_flight(data, pool, obtain, tmp_path):
@@ -150,7 +159,8 @@ def test_a_killed_run_loses_only_what_was_in_flight(data, pool, obtain, tmp_path
 
 def test_two_runs_at_once_train_each_model_once(data, pool, tmp_path):
     def counted(answers: object) -> None:
-        bank = obtain_bank(mlp, data, pool, BankSettings(6, RECIPE, 1), store=ModelStore(tmp_path / "s"), device=CPU)
+        settings = BankSettings(6, RECIPE, 0, 1)
+        bank = obtain_bank(Architecture(mlp, {}), data, pool, settings, store=ModelStore(tmp_path / "s"), device=CPU)
         answers.put(bank.trained)
 
     context = multiprocessing.get_context("fork")
@@ -185,29 +195,29 @@ class TestStacked:
     def test_a_stack_too_large_for_the_memory_is_halved(self, obtain, monkeypatch):
         sizes = []
 
-        def small(networks, *arguments, **settings):
+        def small(recipe, networks, *arguments, **settings):
             sizes.append(len(networks))
             if len(networks) > 2:
                 raise torch.OutOfMemoryError("CUDA out of memory")
-            return train_side_by_side(networks, *arguments, **settings)
+            return fit(recipe, networks, *arguments, **settings)
 
-        train_side_by_side = shadow_training.train_side_by_side
-        monkeypatch.setattr(shadow_training, "train_side_by_side", small)
+        fit = Supervised.fit
+        monkeypatch.setattr(Supervised, "fit", small)
         assert obtain(6).trained == 6
         assert sizes == [6, 3, 1, 1, 1, 1, 1, 1]
 
     def test_no_memory_for_the_answers_of_a_stack_changes_no_model(self, obtain, monkeypatch):
         """A second try starts from untrained networks again."""
         clean, answered = obtain(4, store="clean"), []
-        train = shadow_training.train_side_by_side
+        fit = Supervised.fit
 
-        def then_too_large(networks, *arguments, **settings):
-            train(networks, *arguments, **settings)
+        def then_too_large(recipe, networks, *arguments, **settings):
+            fit(recipe, networks, *arguments, **settings)
             if len(networks) > 2:
                 answered.append(len(networks))
                 raise torch.OutOfMemoryError("CUDA out of memory")
 
-        monkeypatch.setattr(shadow_training, "train_side_by_side", then_too_large)
+        monkeypatch.setattr(Supervised, "fit", then_too_large)
         bank = obtain(4)
         assert answered == [4]
         for number in range(4):
@@ -217,7 +227,7 @@ class TestStacked:
         def none(*_, **__):
             raise torch.OutOfMemoryError("CUDA out of memory")
 
-        monkeypatch.setattr(shadow_training, "train_side_by_side", none)
+        monkeypatch.setattr(Supervised, "fit", none)
         with pytest.raises(UserError, match="too small for one shadow model; use trainer=cpu"):
             obtain(2)
 

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from privattack.models.networks import MLP, ConvNet, LeNet
-from privattack.models.stacking import SideBySide, Stacked, stack
+from privattack.models.stacking import Perceptrons, SideBySide, stack
 
 
 class Doubled(nn.Sequential):
@@ -18,9 +18,9 @@ def sequential(*layers):
 
 
 KINDS = {
-    "mlp": (lambda: MLP(classes=10), Stacked),
-    "one layer": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 3)), Stacked),
-    "relu": (sequential(nn.ReLU(), nn.Linear(16, 16), nn.ReLU()), Stacked),
+    "mlp": (lambda: MLP(classes=10), Perceptrons),
+    "one layer": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 3)), Perceptrons),
+    "relu": (sequential(nn.ReLU(), nn.Linear(16, 16), nn.ReLU()), Perceptrons),
     "tanh": (sequential(nn.Tanh()), SideBySide),
     "batch norm": (sequential(nn.BatchNorm1d(16)), SideBySide),
     "no bias": (sequential(nn.Linear(16, 16, bias=False)), SideBySide),

@@ -90,7 +90,7 @@ def test_the_weights_are_those_of_plain_pytorch(pixels, queries, lessons):
     side_by_side = trainer(build).train(pixels, queries, lessons, seeds=SEEDS)
     start = seen[4][1].weight.detach().clone()
     trained_alone(build, pixels, queries, lessons[1], 1)
-    stacked = side_by_side._module.network.layers[1].weight[4].T
+    stacked = side_by_side._students.network.layers[1].weight[4].T
     torch.testing.assert_close(stacked, seen[-1][1].weight, rtol=1e-3, atol=1e-5)
     assert (stacked - start).abs().max() > 1e-3
 
@@ -157,3 +157,13 @@ def test_a_training_that_diverges_names_the_learning_rate(lr, pixels, queries, l
     with pytest.raises(UserError, match=r"surrogate\.lr=1e\+3.*; use a smaller surrogate\.lr") as caught:
         trainer(lr=lr).train(pixels, queries, lessons, seeds=SEEDS)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("build", [MLP, LeNet, ConvNet])
+def test_lightnings_trainer_ends_with_the_same_surrogates_to_the_last_bit(build, pixels, queries, lessons):
+    ours, theirs = (
+        trainer(build, lightning=lightning).train(pixels, queries, lessons, seeds=SEEDS) for lightning in (False, True)
+    )
+    assert torch.equal(ours.predict(pixels), theirs.predict(pixels))
+    assert ours.history == theirs.history
+    assert torch.equal(ours.final_losses, theirs.final_losses)

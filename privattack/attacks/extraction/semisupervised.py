@@ -14,7 +14,7 @@ from privattack.attacks.extraction.mea import ModelExtraction
 from privattack.attacks.knowledge import Attackers
 from privattack.checks import Few, Length, Share, checked
 from privattack.data.query_pool import QueryPool
-from privattack.models.semisupervised import FixMatchTrainer
+from privattack.models.fixmatch import FixMatchTrainer
 from privattack.models.surrogate import SurrogateTrainer, cross_entropy
 
 

@@ -1,21 +1,19 @@
 """FixMatch (Sohn et al. 2020, arXiv:2001.07685): surrogates that learn from answers, and from images without any."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-import lightning
 import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 
 from privattack.data.augmentation import distorted, pad, shifted
 from privattack.data.images import normalise
-from privattack.data.modules import Chunks
-from privattack.models.surrogate import Lesson, SurrogateModule, SurrogateTrainer
+from privattack.models.surrogate import Lesson, Students, SurrogateTrainer
 from privattack.randomness import generator
 
 
-class FixMatchModule(SurrogateModule):
-    """Trains surrogates side by side; what each is sure of in an image, it learns for the same image distorted.
+class FixMatchStudents(Students):
+    """Surrogates side by side; what each is sure of in an image, it learns for the same image distorted.
 
     Args:
         threshold: the least probability of a class that is learnt without an answer.
@@ -48,14 +46,14 @@ class FixMatchModule(SurrogateModule):
         return self.lesson_losses(known, answers) + self.weight * (unlikeliness * sure).mean(dim=1)
 
 
-class FixMatchDataModule(lightning.LightningDataModule):
-    """Mini-batches of images with an answer and of images without, as `FixMatchModule` learns them.
+class FixMatchBatches:
+    """Mini-batches of images with an answer and of images without, as `FixMatchStudents` learn them.
 
     Surrogates of one repetition see the same images in the same distortions, whatever their lesson and whichever
     repetitions there are beside.
 
     Args:
-        pixels: images in [0, 1].
+        pixels: images in [0, 1]; where they lie, mini-batches will.
         queries: which of them each repetition knows the answer of; gone through in random order, again and again.
         lessons: with one answer per query.
         unlabelled: drawn at random with replacement, `mu` times as many as there are with an answer.
@@ -75,26 +73,21 @@ class FixMatchDataModule(lightning.LightningDataModule):
         steps: int,
         mu: int,
         batch_size: int,
-        device: torch.device,
     ) -> None:
-        super().__init__()
-        self.images = pad(pixels.squeeze(1).to(device))
-        self.queries = queries.to(device)
-        self.answers = torch.stack([lesson.answers for lesson in lessons]).to(device)
-        self.unlabelled = unlabelled.to(device)
+        self.images = pad(pixels.squeeze(1))
+        self.queries = queries.to(pixels.device)
+        self.answers = torch.stack([lesson.answers for lesson in lessons]).to(pixels.device)
+        self.unlabelled = unlabelled.to(pixels.device)
         self.padded = pad(self.unlabelled)
         self.seeds = seeds
         self.steps = steps
         self.mu = mu
         self.batch_size = batch_size
 
-    def train_dataloader(self) -> Chunks:
-        epoch = self.trainer.current_epoch if self.trainer else 0
+    def __call__(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         drawn = [self._draw(generator(seed, "fixmatch", epoch)) for seed in self.seeds]
         parts = [torch.stack(part, dim=1).to(self.queries.device) for part in zip(*drawn, strict=True)]
-        return Chunks(
-            lambda step: self._gather(*(part[int(step)] for part in parts)), torch.arange(self.steps), batch_size=1
-        )
+        return (self._gather(*step) for step in zip(*parts, strict=True))
 
     def _draw(self, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Draw one repetition's epoch: a row per step of queries, unlabelled images, shifts and distortions."""
@@ -134,7 +127,7 @@ class FixMatchTrainer(SurrogateTrainer):
         unlabelled: images without an answer, bytes.
         mu: how many of them a step learns for each with an answer.
         steps: of an epoch; more where one pass over the queries needs more.
-        threshold, weight: see `FixMatchModule`.
+        threshold, weight: see `FixMatchStudents`.
     """
 
     def __init__(
@@ -147,28 +140,28 @@ class FixMatchTrainer(SurrogateTrainer):
         threshold: float,
         weight: float,
     ) -> None:
-        super().__init__(**vars(supervised))  # which keeps its settings, and nothing else
+        # It keeps its settings and nothing else; Lightning knows no mini-batches of two kinds.
+        super().__init__(**vars(supervised) | {"lightning": False})
         self.unlabelled = unlabelled
         self.mu = mu
         self.steps = steps
         self.threshold = threshold
         self.weight = weight
 
-    def module(self, networks: Sequence[nn.Module], lessons: Sequence[Lesson]) -> FixMatchModule:
-        """Return what trains the networks; see the base class."""
-        return FixMatchModule(networks, lessons, lr=self.lr, threshold=self.threshold, weight=self.weight)
+    def students(self, networks: Sequence[nn.Module], lessons: Sequence[Lesson]) -> FixMatchStudents:
+        """Return the networks side by side; see the base class."""
+        return FixMatchStudents(networks, lessons, lr=self.lr, threshold=self.threshold, weight=self.weight)
 
-    def data(
+    def batches(
         self,
         pixels: Float[Tensor, "n 1 28 28"],
         queries: Int64[Tensor, "repetitions q"],
         lessons: Sequence[Lesson],
         *,
         seeds: Sequence[int],
-        device: torch.device,
-    ) -> FixMatchDataModule:
+    ) -> FixMatchBatches:
         """Return images with an answer and without; see the base class."""
-        return FixMatchDataModule(
+        return FixMatchBatches(
             pixels,
             queries,
             lessons,
@@ -177,5 +170,4 @@ class FixMatchTrainer(SurrogateTrainer):
             steps=max(self.steps, -(-queries.shape[1] // self.batch_size)),
             mu=self.mu,
             batch_size=self.batch_size,
-            device=device,
         )

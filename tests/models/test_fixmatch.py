@@ -4,8 +4,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from privattack.errors import UserError
+from privattack.models.fixmatch import FixMatchBatches, FixMatchStudents, FixMatchTrainer
 from privattack.models.networks import LeNet
-from privattack.models.semisupervised import FixMatchDataModule, FixMatchModule, FixMatchTrainer
 from privattack.models.surrogate import Lesson, SurrogateTrainer, cross_entropy, kl_divergence
 
 CLASSES = 4
@@ -21,12 +21,12 @@ def lesson(name, repetitions, n, loss=kl_divergence, seed=0):
 
 
 def data_of(pixels, queries, lessons, unlabelled, **settings):
-    settings = {"seeds": [1, 2], "steps": 5, "mu": 2, "batch_size": 4, "device": torch.device("cpu")} | settings
-    return FixMatchDataModule(pixels, queries, lessons, unlabelled, **settings)
+    settings = {"seeds": [1, 2], "steps": 5, "mu": 2, "batch_size": 4} | settings
+    return FixMatchBatches(pixels, queries, lessons, unlabelled, **settings)
 
 
 def mini_batches(data):
-    return [batch for chunk in data.train_dataloader() for batch in chunk]
+    return list(data(0))
 
 
 def by_hand(network, images, answers, loss, threshold, weight):
@@ -45,7 +45,7 @@ def test_the_loss_and_its_gradient_are_those_of_the_paper(threshold, weight):
     torch.manual_seed(0)
     networks = [tiny(classes=CLASSES) for _ in range(4)]
     lessons = [lesson("one", 2, 3), lesson("two", 2, 3, cross_entropy)]
-    module = FixMatchModule(networks, lessons, lr=1e-3, threshold=threshold, weight=weight)
+    module = FixMatchStudents(networks, lessons, lr=1e-3, threshold=threshold, weight=weight)
     images, answers = torch.randn(4, 3 + 2 * 5, 1, 28, 28), torch.cat([one.answers for one in lessons])
     losses = module.losses(images, answers)
     losses.sum().backward()
@@ -86,8 +86,8 @@ def test_the_distorted_images_are_those_that_are_shifted():
 @pytest.mark.parametrize(("queries", "expected"), [(1, 5), (20, 5), (21, 6)])
 def test_an_epoch_has_the_steps_set_or_as_many_as_a_pass_over_the_queries_needs(queries, expected, monkeypatch):
     seen = []
-    losses = FixMatchModule.losses
-    monkeypatch.setattr(FixMatchModule, "losses", lambda *batch: seen.append(batch) or losses(*batch))
+    losses = FixMatchStudents.losses
+    monkeypatch.setattr(FixMatchStudents, "losses", lambda *batch: seen.append(batch) or losses(*batch))
     trained(queries=queries, epochs=2)
     assert len(seen) == 2 * expected
 

@@ -12,21 +12,25 @@ from torch import nn
 
 from privattack.data.images import DataSet
 from privattack.errors import UserError
-from privattack.models import trained_target
+from privattack.models import targets
+from privattack.models.architecture import Architecture
 from privattack.models.networks import MLP, ConvNet, LeNet
+from privattack.models.own_weights import load_checkpoint
+from privattack.models.recipes import Supervised
 from privattack.models.store import ModelStore
-from privattack.models.trained_target import Recipe, load_checkpoint, obtain_target
+from privattack.models.targets import obtain_target
 
 pytestmark = pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 
-RECIPE = Recipe(network={"_target_": "LeNet"}, lr=1.0, gamma=0.9, epochs=2, batch_size=16, seed=0)
+RECIPE = Supervised(lr=1.0, gamma=0.9, epochs=2, batch_size=16)
+SETTINGS = {"_target_": "LeNet"}
 MEMBERS = torch.arange(0, 80, 2)
 
 
 @pytest.fixture(autouse=True)
 def nothing_remembered():
     """Each test is a process of its own as far as remembered answers go."""
-    trained_target._remembered.clear()
+    targets._remembered.clear()
 
 
 def lenet() -> nn.Module:
@@ -42,10 +46,13 @@ def data(make_images):
 def obtain(data, tmp_path):
     """Return a function that obtains a target from one store."""
 
-    def call(*, build=lenet, data=data, members=MEMBERS, progress=False, **changes):
-        recipe = dataclasses.replace(RECIPE, **changes)
-        store = ModelStore(tmp_path / "store")
-        return obtain_target(build, data, members, recipe, store=store, device=torch.device("cpu"), progress=progress)
+    def call(
+        *, build=lenet, network=SETTINGS, data=data, members=MEMBERS, seed=0, checkpoint=None, progress=False, **changes
+    ):
+        return obtain_target(
+            Architecture(build, network), dataclasses.replace(RECIPE, **changes), data, members, seed=seed,
+            store=ModelStore(tmp_path / "store"), device=torch.device("cpu"), checkpoint=checkpoint, progress=progress,
+        )  # fmt: skip
 
     return call
 
@@ -76,8 +83,9 @@ def test_what_the_judge_is_told_is_what_the_target_answers(obtain, data):
 def test_a_target_trained_in_another_store_is_the_same(obtain, data, tmp_path):
     torch.manual_seed(77)
     elsewhere = obtain_target(
-        lenet, data, MEMBERS, RECIPE, store=ModelStore(tmp_path / "elsewhere"), device=torch.device("cpu")
-    )
+        Architecture(lenet, SETTINGS), RECIPE, data, MEMBERS, seed=0,
+        store=ModelStore(tmp_path / "elsewhere"), device=torch.device("cpu"),
+    )  # fmt: skip
     assert_same(elsewhere, obtain())
 
 

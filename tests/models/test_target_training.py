@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -6,15 +7,16 @@ import torch.nn.functional as F
 from torch import nn
 
 from privattack.data.images import normalise
-from privattack.data.modules import TargetDataModule
 from privattack.errors import UserError
-from privattack.models.answering import Target
+from privattack.models.lightning_modules import TargetModule
 from privattack.models.networks import MLP, ConvNet, LeNet
-from privattack.models.target import TargetModule, train_target
+from privattack.models.recipes import Supervised
+from privattack.models.target import Target
+from privattack.models.target_training import train_by_lightning, train_target
 from privattack.randomness import generator
 
 CPU = torch.device("cpu")
-SETTINGS = {"classes": 10, "lr": 1.0, "gamma": 0.7, "seed": 2, "device": CPU}
+RECIPE = Supervised(lr=1.0, gamma=0.7, epochs=3, batch_size=16)
 
 
 class Small(nn.Module):
@@ -32,8 +34,14 @@ class Small(nn.Module):
 
 
 @pytest.fixture
-def data(make_images):
-    return lambda: TargetDataModule(make_images(70), make_images(40, seed=1), batch_size=16, seed=2, device=CPU)
+def fitted(make_images, tmp_path):
+    """Return a function that trains a network on 70 images, watched by 40."""
+
+    def call(network, *, train=train_target, checkpoint="training.ckpt", **changes):
+        recipe, parts = replace(RECIPE, **changes), (make_images(70), make_images(40, seed=1))
+        return train(network, recipe, *parts, seed=2, device=CPU, checkpoint=tmp_path / checkpoint)
+
+    return call
 
 
 def built(network=Small) -> nn.Module:
@@ -46,9 +54,9 @@ def assert_same_weights(one: nn.Module, other: nn.Module) -> None:
         assert torch.equal(weight, same), name
 
 
-def test_a_training_is_the_studys_recipe_in_plain_pytorch(data, make_images, tmp_path):
+def test_a_training_is_the_studys_recipe_in_plain_pytorch(fitted, make_images):
     network, plain = (built(lambda: MLP(classes=10)) for _ in range(2))
-    train_target(network, data(), epochs=3, checkpoint=tmp_path / "training.ckpt", **SETTINGS)
+    fitted(network)
     members = make_images(70)
     optimiser = torch.optim.Adadelta(plain.parameters(), lr=1.0)
     decay = torch.optim.lr_scheduler.StepLR(optimiser, step_size=1, gamma=0.7)
@@ -64,9 +72,19 @@ def test_a_training_is_the_studys_recipe_in_plain_pytorch(data, make_images, tmp
         torch.testing.assert_close(trained, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_a_training_learns_and_says_how_well(data, make_images, tmp_path):
+@pytest.mark.parametrize("build", [Small, *(lambda kind=kind: kind(classes=10) for kind in (LeNet, ConvNet, MLP))])
+def test_lightnings_trainer_ends_with_the_same_weights_to_the_last_bit(build, fitted):
+    ours, theirs = built(build), built(build)
+    history = fitted(ours)
+    other = fitted(theirs, train=train_by_lightning, checkpoint="lightning.ckpt")
+    assert_same_weights(ours, theirs)
+    for row, same in zip(history, other, strict=True):
+        assert row == pytest.approx(same, rel=1e-5)
+
+
+def test_a_training_learns_and_says_how_well(fitted, make_images):
     network = built(lambda: LeNet(classes=10))
-    history = train_target(network, data(), epochs=25, checkpoint=tmp_path / "t.ckpt", **SETTINGS | {"gamma": 0.95})
+    history = fitted(network, epochs=25, gamma=0.95)
     assert [row["epoch"] for row in history] == list(range(25))
     assert history[-1]["loss"] < history[0]["loss"] / 2
     assert history[-1]["accuracy"] > 0.8
@@ -75,23 +93,30 @@ def test_a_training_learns_and_says_how_well(data, make_images, tmp_path):
     assert history[-1]["test_accuracy"] == pytest.approx(right.double().mean().item())
 
 
-def test_the_same_seed_gives_the_same_weights_whatever_was_drawn_before(data, tmp_path):
+def test_the_same_seed_gives_the_same_weights_whatever_was_drawn_before(fitted):
     first, again = built(), built()
     histories = []
     for number, network in enumerate((first, again)):
         torch.manual_seed(number)
-        histories.append(train_target(network, data(), epochs=2, checkpoint=tmp_path / f"{number}.ckpt", **SETTINGS))
+        histories.append(fitted(network, checkpoint=f"{number}.ckpt"))
     assert_same_weights(first, again)
     assert histories[0] == histories[1]
 
 
-def test_a_training_draws_nothing_from_the_ambient_generator(data, tmp_path):
+def test_a_training_draws_nothing_from_the_ambient_generator(fitted):
     torch.manual_seed(1)
     expected = torch.rand(3)
     network = built()
     torch.manual_seed(1)
-    train_target(network, data(), epochs=1, checkpoint=tmp_path / "t.ckpt", **SETTINGS)
+    fitted(network, epochs=1)
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_weights_after_a_training_share_no_memory(fitted):
+    network = built()
+    fitted(network, epochs=1)
+    places = {weight.untyped_storage().data_ptr() for weight in network.parameters()}
+    assert len(places) == len(list(network.parameters()))
 
 
 class Killed(BaseException):
@@ -99,47 +124,55 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("network", [Small, lambda: ConvNet(classes=10)])
-@pytest.mark.parametrize("hook", ["on_train_epoch_start", "training_step"])
+@pytest.mark.parametrize(
+    ("train", "owner", "step"),
+    [(train_target, Supervised, "losses"), (train_by_lightning, TargetModule, "training_step")],
+)
 def test_a_training_that_was_killed_ends_with_the_weights_of_one_that_was_not(
-    network, hook, data, tmp_path, monkeypatch
+    network, train, owner, step, fitted, tmp_path, monkeypatch
 ):
     whole = built(network)
-    expected = train_target(whole, data(), epochs=3, checkpoint=tmp_path / "whole.ckpt", **SETTINGS)
+    expected = fitted(whole, train=train, checkpoint="whole.ckpt")
+    original, steps = getattr(owner, step), []
 
-    checkpoint = tmp_path / "killed" / "training.ckpt"
-    original = getattr(TargetModule, hook)
-
-    def kill(self, *args):
-        if self.current_epoch == 2:
+    def counted(self, *args):
+        steps.append(1)
+        if len(steps) == deadly:
             raise Killed
         return original(self, *args)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(TargetModule, hook, kill)
-        with pytest.raises(Killed):
-            train_target(built(network), data(), epochs=3, checkpoint=checkpoint, **SETTINGS)
-    assert checkpoint.exists()
+    monkeypatch.setattr(owner, step, counted)
+    deadly = 0
+    fitted(built(network), train=train, checkpoint="counted.ckpt")
+    every, deadly = len(steps), len(steps) - 2  # in the last epoch
+    steps.clear()
+    with pytest.raises(Killed):
+        fitted(built(network), train=train)
+    assert (tmp_path / "training.ckpt").exists()
 
     # The fresh network's weights are others: all must come from the checkpoint.
     torch.manual_seed(99)
-    resumed = network()
-    epochs = []
-
-    def count(self, *args):
-        epochs.append(self.current_epoch)
-        return original(self, *args)
-
-    monkeypatch.setattr(TargetModule, hook, count)
-    history = train_target(resumed, data(), epochs=3, checkpoint=checkpoint, **SETTINGS)
-    assert set(epochs) == {2}
+    resumed, deadly = network(), 0
+    steps.clear()
+    assert fitted(resumed, train=train) == expected
+    assert 0 < len(steps) <= every / 3
     assert_same_weights(resumed, whole)
-    assert history == expected
+
+
+@pytest.mark.parametrize(("first", "then"), [(train_target, train_by_lightning), (train_by_lightning, train_target)])
+def test_what_one_way_of_training_left_the_other_starts_again(first, then, fitted):
+    whole, network = built(), built()
+    fitted(whole, checkpoint="whole.ckpt")
+    fitted(built(), train=first, epochs=2)
+    fitted(network, train=then)
+    assert_same_weights(network, whole)
 
 
 @pytest.mark.filterwarnings("ignore:Encountered `nan` values")
-def test_a_training_that_diverges_names_the_learning_rate(data, tmp_path):
+@pytest.mark.parametrize("train", [train_target, train_by_lightning])
+def test_a_training_that_diverges_names_the_learning_rate(train, fitted):
     with pytest.raises(UserError, match=r"target\.lr=1e\+38: .* use a smaller target\.lr") as caught:
-        train_target(built(), data(), epochs=3, checkpoint=tmp_path / "t.ckpt", **SETTINGS | {"lr": 1e38})
+        fitted(built(), train=train, lr=1e38)
     assert "\n" not in str(caught.value)
 
 

@@ -1,0 +1,61 @@
+"""The architecture of a target or of shadow models: how a network is built, and what of it a model's address tells."""
+
+import hashlib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from privattack.errors import UserError
+from privattack.randomness import derive
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a network is before its training.
+
+    Attributes:
+        build: makes an untrained network.
+        settings: its class and arguments as the user gave them.
+    """
+
+    build: Callable[[], nn.Module]
+    settings: Mapping[str, Any]
+
+    def untrained(self, seed: int) -> nn.Module:
+        """Return a network with the initial weights that follow from `seed`."""
+        with torch.random.fork_rng():
+            torch.manual_seed(derive(seed, "target.init"))
+            return self.build()
+
+    def address(self, network: nn.Module) -> list[Any]:
+        """Return what of a trained model's address follows from a network of this architecture.
+
+        Raises:
+            UserError: its code is nowhere to be read.
+        """
+        return [dict(self.settings), source_of(network)]
+
+
+def source_of(network: nn.Module) -> str:
+    """Return a hash of the network's code, its parts' and its base classes' included: edited code is another network.
+
+    Raises:
+        UserError: the code is nowhere to be read.
+    """
+    kinds = {kind for module in network.modules() for kind in type(module).__mro__}
+    own = sorted(
+        (kind for kind in kinds if kind.__module__.partition(".")[0] not in ("torch", "torchvision", "builtins")),
+        key=lambda kind: (kind.__module__, kind.__qualname__),
+    )
+    try:
+        sources = [inspect.getsource(kind) for kind in own]
+    except (OSError, TypeError) as error:
+        raise UserError(
+            f"target.network: the code of {type(network).__name__} cannot be read ({error}), so nobody could tell when "
+            "it changes; define the class in a file."
+        ) from error
+    return hashlib.sha256("\n".join(sources).encode()).hexdigest()

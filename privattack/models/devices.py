@@ -1,0 +1,39 @@
+"""The device that networks work on, and quiet while they do."""
+
+import logging
+import warnings
+
+import torch
+
+from privattack.errors import UserError
+
+
+def device_of(accelerator: str) -> torch.device:
+    """Return the device behind `accelerator` (`cpu`, `gpu` or `auto`).
+
+    Raises:
+        UserError: a GPU is asked for and there is none, or the word is unknown.
+    """
+    if accelerator not in ("cpu", "gpu", "auto"):
+        raise UserError(f"trainer.accelerator={accelerator}: needs one of cpu, gpu, auto.")
+    available = torch.cuda.is_available()
+    if accelerator == "gpu" and not available:
+        raise UserError("trainer=gpu: PyTorch sees no GPU on this machine; use trainer=cpu or trainer=auto.")
+    return torch.device("cuda" if available and accelerator != "cpu" else "cpu")
+
+
+def keep_quiet() -> None:
+    """Keep out what Lightning and PyTorch say about every training; warnings that matter stay."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for message in (
+        # The store puts its checkpoint where the last process left one, on purpose.
+        "Checkpoint directory .* exists and is not empty",
+        # Curves have a point per epoch here, so the interval between steps means nothing.
+        "The number of training batches .* is smaller than",
+        ".*LeafSpec.* is deprecated",
+        # Weights that are not finite end a training with a sentence of ours.
+        "Encountered `nan` values",
+        # All data lies in memory.
+        ".*does not have many workers",
+    ):
+        warnings.filterwarnings("ignore", message=message)

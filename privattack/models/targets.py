@@ -1,0 +1,126 @@
+"""The target of a run: trained now, taken from the store, or brought by the user."""
+
+import hashlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from lightning.pytorch.loggers import Logger
+from torch import Tensor
+
+from privattack.data.images import DataSet
+from privattack.errors import UserError
+from privattack.models.architecture import Architecture
+from privattack.models.own_weights import load_checkpoint
+from privattack.models.recipes import Recipe
+from privattack.models.remembered import RememberedTarget
+from privattack.models.store import ModelStore, StoredModel, fingerprint
+from privattack.models.target import Target
+from privattack.models.target_training import train_by_lightning, train_target
+
+
+@dataclass(frozen=True)
+class TrainedTarget:
+    """A target and what the judge knows of it.
+
+    Attributes:
+        model: answers pixels with log-probabilities; knows the answers for the training and the test part.
+        fingerprint: its address in the store.
+        trained: whether it was trained in this run.
+        history: its training, a row per epoch; empty for the user's own weights.
+        member_hits: for each member, whether the target names its class.
+        test_log_probabilities: the target's answers for the test part.
+    """
+
+    model: RememberedTarget
+    fingerprint: str
+    trained: bool
+    history: list[dict[str, float]]
+    member_hits: Bool[Tensor, " m"]
+    test_log_probabilities: Float[Tensor, "n classes"]
+    seconds: float
+
+
+# The last target of this process: the jobs of a sweep mostly share one.
+_remembered: dict[tuple[str, str], RememberedTarget] = {}
+
+
+def obtain_target(
+    architecture: Architecture,
+    recipe: Recipe,
+    data: DataSet,
+    members: Int64[Tensor, " m"],
+    *,
+    seed: int,
+    store: ModelStore,
+    device: torch.device,
+    checkpoint: str | None = None,
+    progress: bool = False,
+    logger: Logger | None = None,
+    lightning: bool = False,
+) -> TrainedTarget:
+    """Return the target of this architecture and recipe, trained only if nobody has trained it yet.
+
+    Args:
+        members: indices into the training part.
+        seed: decides initial weights, batch order and dropout.
+        checkpoint: the user's own trained weights, instead of a training.
+        lightning: whether Lightning's Trainer trains it: to the same weights, slower.
+
+    Raises:
+        UserError: the checkpoint cannot be used, the store cannot be written, or the training fails.
+    """
+    started = time.perf_counter()
+    network = architecture.untrained(seed)
+    address: dict[str, Any] = {
+        "data": [data.name, data.checksum, data.classes],
+        "members": hashlib.sha256(members.numpy().tobytes()).hexdigest(),
+        "network": architecture.address(network),
+    }
+
+    def judged(history: list[dict[str, float]]) -> StoredModel:
+        model = Target(network, device=device)
+        outputs = {"train": model.answer(data.train), "test": model.answer(data.test)}
+        if not all(answers.isfinite().all() for answers in outputs.values()):
+            setting = f"lr={recipe.lr}" if checkpoint is None else f"checkpoint={checkpoint}"
+            raise UserError(
+                f"target.{setting}: the target answers with numbers that are not finite, so it cannot be attacked; "
+                "use a smaller target.lr, or weights that are finite."
+            )
+        return StoredModel(network.state_dict(), outputs, history)
+
+    def train(kept: Path) -> StoredModel:
+        learnt = data.train.take(members)
+        train_one = train_by_lightning if lightning else train_target
+        return judged(
+            train_one(
+                network, recipe, learnt, data.test,
+                seed=seed, device=device, checkpoint=kept, progress=progress, logger=logger,
+            )
+        )  # fmt: skip
+
+    if checkpoint is None:
+        address |= {"recipe": recipe.address, "seed": seed}
+        stored, trained = store.obtain(address, train)
+    else:
+        address["checkpoint"] = load_checkpoint(network, Path(checkpoint))
+        stored, trained = store.obtain(address, lambda _: judged([]))[0], False
+    network.load_state_dict(dict(stored.weights))
+    key = (fingerprint(address), device.type)
+    if key not in _remembered:
+        _remembered.clear()
+        _remembered[key] = RememberedTarget(Target(network, device=device))
+    model = _remembered[key]
+    on_members = model.remember(data.train, stored.outputs["train"])[members]
+    return TrainedTarget(
+        model=model,
+        fingerprint=fingerprint(address),
+        trained=trained,
+        history=stored.history,
+        member_hits=on_members.argmax(dim=1) == data.train.labels[members],
+        test_log_probabilities=model.remember(data.test, stored.outputs["test"]),
+        seconds=time.perf_counter() - started,
+    )
