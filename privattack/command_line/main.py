@@ -75,6 +75,9 @@ def _in_sentences(program: Callable[[], None]) -> list[str]:
         # Hydra's answer where the name of an option is no word, as in `attack=null`.
         if why := next(filter(None, map(no_option, sys.argv[1:])), None):
             _refuse(why)
+        if "Config group override must be a string" in str(error):
+            empty = next((word for word in sys.argv[1:] if word.endswith("=null")), "null")
+            _refuse(f"{empty}: a group needs an option by its name; leave it out.")
         if not Sweep.folder:
             raise
         # Jobs keep their errors to themselves: a launcher's process was killed, or a sweeper has no job to choose from.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf.errors import MissingMandatoryValue
 
-from privattack.command_line.vocabulary import unknown
+from privattack.command_line.vocabulary import no_option, unknown
 from privattack.errors import UserError
 
 # Where an option belongs to a package that is not installed, the extra that brings it.
@@ -32,7 +32,8 @@ def sentence(error: BaseException, words: Sequence[str]) -> str:
             given = "=".join(path.rsplit("/", 1))
             if given in EXTRAS:
                 return f"{given}: is not installed; pip install 'privattack[{EXTRAS[given]}]' brings it."
-            return f"{given}: there is no such option; choose one of {', '.join(error.options or [])}."
+            options = f"choose one of {', '.join(error.options)}" if error.options else "leave it out"
+            return no_option(given) or f"{given}: there is no such option; {options}."
         case OverrideParseException():
             why = next(line for line in text.splitlines() if not line.startswith("Error parsing"))
             return f"{error.override}: cannot be read ({why}); write settings as name=value."

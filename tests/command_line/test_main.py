@@ -108,6 +108,28 @@ BAD = {
     "target.checkpoint=other.pth": (1, "target.checkpoint=other.pth: the weights are of another network than MLP"),
     "store=text.pth/store": (1, "store=text.pth/store: the folder cannot be written (Not a directory)"),
     "hydra.run.dir=text.pth/run": (1, "outputs: the run's folder text.pth/run cannot be written (Not a directory)"),
+    "experiment=[foo]": (2, "experiment=foo: there is no such option; choose one of extraction, "),
+    "hydra=null": (2, "hydra=null: a group needs an option by its name; leave it out."),
+    "transfer=1e30": (1, "transfer=1e+30: needs settings of its own: epsilon, images."),
+    "shadow=true": (1, "shadow=true: needs settings of its own: network, epochs, lr, "),
+    "attack.surrogates=false": (2, "attack.surrogates=false: there is no such setting"),
+    "surrogate.network._partial_=1e30": (1, "surrogate.network._partial_=1e+30: needs true or false."),
+    "surrogate.network=false": (1, "surrogate.network=false: needs a _target_, the name of a class, and its settings."),
+    "shadow.count=2147483648": (1, "shadow.count=2147483648: needs an even whole number from 2 to 10000, so that"),
+    "target.batch_size=99999999999999999999": (
+        1,
+        "target.batch_size=99999999999999999999: needs a whole number from 1 to 1000000.",
+    ),
+    "repetitions=99999999999999999999": (1, "repetitions=99999999999999999999: needs a whole number from 1 to 10000."),
+    "attack=mia_suite attack.attacks.lira.variance=wide": (
+        1,
+        "attack.attacks.lira.variance=wide: needs one of auto, per_image, global.",
+    ),
+    "attack=mea_then_mia attack.extraction.attackers=[]": (
+        1,
+        "attack.extraction.attackers=[]: needs a list of one or more of published, adaptive, no_query.",
+    ),
+    "surrogate.lr=nan": (1, "surrogate.lr=nan: needs a finite number."),
     "data=mnist data.root=cut": (1, "MNIST/raw/train-images-idx3-ubyte under data.root=cut is damaged (it has"),
     "data=mnist data.root=none data.download=false": (1, "MNIST/raw/train-images-idx3-ubyte under data.root=none"),
 }
