@@ -7,7 +7,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.utils import get_class
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 
 from privattack.make import make
 
@@ -21,13 +21,22 @@ def options(group: str) -> list[str]:
 
 def composed(*overrides: str) -> DictConfig:
     """Return the settings as a copy: composing them takes long, and many tests ask for the same."""
-    return copy.deepcopy(_composed(*overrides))
+    return copy.deepcopy(_composed(*overrides)[0])
+
+
+def hydra_of(*overrides: str) -> DictConfig:
+    """Return Hydra's own settings, which hold the options chosen and what a sweep goes over."""
+    return _composed(*overrides)[1]
 
 
 @cache
-def _composed(*overrides: str) -> DictConfig:
+def _composed(*overrides: str) -> tuple[DictConfig, DictConfig]:
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("config", overrides=list(overrides))
+        config = compose("config", overrides=list(overrides), return_hydra_config=True)
+    hydra = config.hydra
+    with open_dict(config):
+        del config["hydra"]
+    return config, hydra
 
 
 def made(group: str, *overrides: str) -> Any:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 from PIL import Image
@@ -24,7 +23,7 @@ from privattack.data.images import DataSet
 from privattack.data.sources import digits
 from privattack.defences.base import Defence
 from privattack.models.surrogate import SurrogateTrainer
-from tests.composing import CONF, attacks, composed, options
+from tests.composing import CONF, attacks, composed, hydra_of, options
 
 OPTIONS = [
     (group.name, option)
@@ -178,12 +177,11 @@ def test_shadow_models_follow_the_targets_recipe():
 
 
 def test_the_overfit_experiment_is_a_sweep_over_all_attacks_on_a_small_target():
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("config", overrides=["experiment=overfit"], return_hydra_config=True)
+    config = composed("experiment=overfit")
     assert (config.target.train_size, config.target.epochs, config.target.gamma) == (1_000, 50, 1.0)
     assert (config.shadow.count, config.shadow.gamma) == (64, 1.0)
     attacks = set()
-    for study in config.hydra.sweeper.params.study.split(","):
+    for study in hydra_of("experiment=overfit").sweeper.params.study.split(","):
         chosen = composed("experiment=overfit", f"study={study}")
         assert chosen.target.train_size == 1_000
         attacks.add(chosen.attack._target_.rsplit(".", 1)[-1])
@@ -219,10 +217,9 @@ def test_experiments_are_the_original_studys_four_figures(make, option):
 
 
 def test_the_original_studys_grid_is_a_sweep_over_its_defences_and_every_study():
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("config", overrides=["experiment=original_study"], return_hydra_config=True)
-        sweep = OmegaConf.to_container(config.hydra.sweeper.params, resolve=False)
-    assert config.hydra.mode.name == "MULTIRUN"
+    hydra = hydra_of("experiment=original_study")
+    sweep = OmegaConf.to_container(hydra.sweeper.params, resolve=False)
+    assert hydra.mode.name == "MULTIRUN"
     assert sweep["defence"] == "none,label_only,flatten"
     studies = {option for group, option in OPTIONS if group == "study" and not option.startswith("shadow")}
     assert studies == set(re.findall(r"\w+", sweep["study"])) - {"if_emnist", "data", "root"}

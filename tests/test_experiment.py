@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from privattack.errors import UserError
 from privattack.experiment import run
 from privattack.models.networks import MLP
+from tests.composing import composed, hydra_of
 
-CONF = str(Path(__file__).parents[1] / "conf")
 FAST = ["data=digits", "target=mlp", "target.epochs=3", "surrogate.epochs=2", "trainer=cpu"]
 CELLS = [(attack, defence) for attack in ("mea", "mia") for defence in ("none", "label_only", "flatten")]
 EXTRACTION = {
@@ -34,11 +32,9 @@ MEMBERSHIP = {
 def run_in(folder: Path, *overrides: str, settings: list[str] = FAST) -> dict[str, Any]:
     """Run in `folder`, whose neighbours share a store with it."""
     overrides = (*settings, f"store={folder.parent / 'store'}", *overrides)
-    with initialize_config_dir(CONF, version_base="1.3"):
-        choices = compose("config", overrides=list(overrides), return_hydra_config=True).hydra.runtime.choices
-        config = compose("config", overrides=list(overrides))
+    config, choices = composed(*overrides), hydra_of(*overrides).runtime.choices
     folder.mkdir()
-    named = {group: option for group, option in OmegaConf.to_container(choices).items() if option is not None}
+    named = {group: option for group, option in choices.items() if option is not None}
     return json.loads(run(config, named, folder).to_json())
 
 

@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from privattack.experiment import run
+from tests.composing import composed
 
 ROOT = Path(__file__).parents[1]
 GROUPS = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name != "hydra")
@@ -57,8 +57,7 @@ def until_an_epoch_is_kept(store: Path, process: subprocess.Popen) -> Path:
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of the same run, told in this process without any stop."""
     folder = tmp_path_factory.mktemp("uninterrupted")
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = compose("config", overrides=[*SETTINGS, f"store={folder / 'outputs/store'}"])
+    config = composed(*SETTINGS, f"store={folder / 'outputs/store'}")
     choices = {"attack": "mea", "defence": "none", "data": "digits", "nonmembers": "holdout", "pool": "test"}
     (folder / "run").mkdir()
     run(config, choices, folder / "run")

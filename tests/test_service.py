@@ -2,11 +2,9 @@ import dataclasses
 import functools
 import types
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -22,6 +20,7 @@ from privattack.experiment import run
 from privattack.models.networks import ConvNet
 from privattack.models.target import Target
 from privattack.service import BudgetExceeded, Service
+from tests.composing import composed
 
 # A class or a module of Python's belongs to everybody, so nobody keeps a network there.
 SHARED = type | types.ModuleType | str | bytes | int | float | None
@@ -199,10 +198,8 @@ def test_nothing_that_a_run_gives_an_attack_leads_to_the_target(option, attack, 
         raise Enough
 
     monkeypatch.setattr(attack, "run", look)
-    conf = str(Path(__file__).parents[1] / "conf")
     overrides = [f"attack={option}", "data=digits", "target=mlp", "target.epochs=1", "trainer=cpu"]
-    with initialize_config_dir(conf, version_base="1.3"):
-        config = compose("config", overrides=[*overrides, f"store={tmp_path / 'store'}", "trainer.progress=false"])
+    config = composed(*overrides, f"store={tmp_path / 'store'}", "trainer.progress=false")
     choices = {"attack": option, "defence": "none", "data": "digits", "nonmembers": "holdout"}
     with pytest.raises(Enough):
         run(config, choices, tmp_path)

@@ -1,26 +1,17 @@
 import copy
 import math
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
 from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from privattack.errors import UserError, shown
 from privattack.settings import check
+from tests.composing import composed
 
-CONF = str(Path(__file__).parents[1] / "conf")
-
-
-def composed(*overrides: str) -> dict:
-    with initialize_config_dir(CONF, version_base="1.3"):
-        return OmegaConf.to_container(compose("config", overrides=list(overrides)), resolve=True)
-
-
-DEFAULTS = composed()
+DEFAULTS = OmegaConf.to_container(composed(), resolve=True)
 
 
 def with_value(name: str, value: object) -> dict:
@@ -39,7 +30,7 @@ def test_the_settings_as_they_come_can_work():
 
 @pytest.mark.parametrize("data", ["digits", "mnist", "usps", "emnist_digits", "emnist_letters"])
 def test_every_data_sets_settings_can_work(data):
-    check(composed(f"data={data}", "attack=mia"))
+    check(OmegaConf.to_container(composed(f"data={data}", "attack=mia"), resolve=True))
 
 
 @pytest.mark.parametrize(
