@@ -53,11 +53,11 @@ def job(config: DictConfig) -> float | None:
         return headline_figure(run(config, choices, folder))
     # Lightning turns an interrupted training into SystemExit.
     except (KeyboardInterrupt, SystemExit) as interrupt:
-        _remove_unfinished(folder)
+        remove_unfinished(folder)
         raise KeyboardInterrupt from interrupt
     except (UserError, HydraException, OmegaConfBaseException) as error:
         why = sentence(error, hydra.overrides.task)
-        _remove_unfinished(folder)
+        remove_unfinished(folder)
         if hydra.mode is not RunMode.MULTIRUN:
             print(f"Error: {why}", file=sys.stderr)
             sys.exit(1)
@@ -94,11 +94,12 @@ def _write_failure(why: str, config: DictConfig) -> None:
     write_whole(folder / "failure.json", to_json(failure, indent=2, inf_nan_mode="strings", fallback=str))
 
 
-def _remove_unfinished(folder: Path) -> None:
+def remove_unfinished(folder: Path) -> None:
     """Remove what this run wrote, and nothing else: the folder may be the user's own."""
     if not (folder / "result.json").exists():
         for handler in [*logging.getLogger().handlers]:
-            if isinstance(handler, logging.FileHandler):  # one that stays would write the log again
+            # One that stays would write the log again; others are the caller's own.
+            if isinstance(handler, logging.FileHandler) and Path(handler.baseFilename).parent == folder.resolve():
                 handler.close()
                 logging.getLogger().removeHandler(handler)
         shutil.rmtree(folder / ".hydra", ignore_errors=True)

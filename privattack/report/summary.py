@@ -18,19 +18,28 @@ COSTS = ("test_accuracy", "labels_changed", "l1")
 
 def write_summary(path: Path, collection: Collection) -> None:
     """Write the table; what a run does not have is an empty cell."""
+    header, rows = summary(collection, path.parent)
+    write_table(path, header, ([row.get(name, "") for name in header] for row in rows))
+
+
+def summary(collection: Collection, beside: Path = Path()) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return the table's columns, and its rows by column; what a run does not have is left out of its row.
+
+    Args:
+        beside: folders below this one are named as seen from it.
+    """
     named = [
         *FIELDS,
         *varying([run.result.run for run in collection.runs] + [job.run for job in collection.failures]),
     ]
     runs = runs_at_each_budget(collection.runs)
-    rows = [{**row, "folder": _beside(run.folder, path)} for run in runs for row in _rows(run, named)]
+    rows = [{**row, "folder": _beside(run.folder, beside)} for run in runs for row in _rows(run, named)]
     rows += [
-        {**_named(job.run, named), "folder": _beside(job.folder, path), "why": job.why} for job in collection.failures
+        {**_named(job.run, named), "folder": _beside(job.folder, beside), "why": job.why} for job in collection.failures
     ]
     columns = dict.fromkeys(name for row in rows for name in row)
     last = ("folder", "why")
-    header = [*(name for name in columns if name not in last), *last]
-    write_table(path, header, ([row.get(name, "") for name in header] for row in rows))
+    return [*(name for name in columns if name not in last), *last], rows
 
 
 def _named(run: Job, names: Sequence[str]) -> dict[str, Any]:
@@ -63,7 +72,7 @@ def _cells(name: str, measurement: Measurement) -> dict[str, Any]:
     return {name if part == "value" else f"{name}_{part}": getattr(measurement, part) for part in PARTS}
 
 
-def _beside(folder: Path, path: Path) -> Path:
+def _beside(folder: Path, parent: Path) -> Path:
     """Shorten what lies below the table's own folder, so that both can move."""
-    parent = path.parent.resolve()
+    parent = parent.resolve()
     return folder.relative_to(parent) if folder.is_relative_to(parent) else folder

@@ -3,12 +3,14 @@ import hashlib
 import pickle
 from pathlib import Path
 
+import lightning
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from privattack.data.images import DataSet
 from privattack.errors import UserError
@@ -184,8 +186,8 @@ def bad_file(kind: str, path: Path) -> None:
         torch.save(torch.ones(3), path)
     elif kind == "a list":
         torch.save([1, 2], path)
-    elif kind == "wrapped":
-        torch.save({"epoch": 3, "state_dict": lenet().state_dict()}, path)
+    elif kind == "nested":
+        torch.save({"epoch": 3, "state_dict": {}}, path)
     elif kind == "nothing in it":
         torch.save({}, path)
     elif kind == "numbered":
@@ -200,7 +202,7 @@ def bad_file(kind: str, path: Path) -> None:
             for kind in ("truncated", "empty", "text", "one byte", "folder", "missing")
             for suffix in (".pth", ".safetensors")
         ),
-        *((kind, ".pth") for kind in ("whole network", "a tensor", "a list", "wrapped", "nothing in it", "numbered")),
+        *((kind, ".pth") for kind in ("whole network", "a tensor", "a list", "nested", "nothing in it", "numbered")),
     ],
 )
 def test_a_file_that_holds_no_weights_is_named_with_what_would_work(kind, suffix, tmp_path):
@@ -224,6 +226,85 @@ def test_weights_of_another_network_are_told_apart_by_name_and_shape(other, suff
     path = weights_of(other(), tmp_path / f"mine{suffix}")
     with pytest.raises(UserError, match=r"another network than LeNet: .* in the file and .* in the network"):
         load_checkpoint(lenet(), path)
+
+
+@pytest.mark.parametrize("prefix", ["", "network.", "model.", "module.", "network._orig_mod."])
+@pytest.mark.parametrize("key", [None, "state_dict", "model_state_dict", "model"])
+def test_the_layouts_of_training_programs_are_understood(prefix, key, tmp_path):
+    own, network = lenet(), lenet()
+    state = {prefix + name: weight for name, weight in own.state_dict().items()}
+    torch.save(state if key is None else {"epoch": 3, "optimizer": {"lr": 0.1}, key: state}, tmp_path / "mine.ckpt")
+    load_checkpoint(network, tmp_path / "mine.ckpt")
+    assert all(torch.equal(weight, network.state_dict()[name]) for name, weight in own.state_dict().items())
+
+
+class Classifier(lightning.LightningModule):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.network = lenet()
+        self.criterion = nn.CrossEntropyLoss(weight=torch.ones(10))
+
+    def training_step(self, batch, _):
+        return self.criterion(self.network(batch[0]), batch[1])
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+def test_lightnings_own_checkpoint_is_understood(tmp_path):
+    module, network = Classifier(width=3), lenet()
+    batches = DataLoader(TensorDataset(torch.rand(4, 1, 28, 28), torch.arange(4)), batch_size=4)
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
+    trainer = lightning.Trainer(max_epochs=1, default_root_dir=tmp_path, enable_checkpointing=False, **quiet)
+    trainer.fit(module, batches)
+    trainer.save_checkpoint(tmp_path / "mine.ckpt")
+    load_checkpoint(network, tmp_path / "mine.ckpt")
+    weights = module.network.state_dict()
+    assert all(torch.equal(weight, weights[name]) for name, weight in network.state_dict().items())
+
+
+def test_a_file_with_two_such_networks_is_not_guessed_at(tmp_path):
+    state = {f"{name}.{key}": weight for name in ("teacher", "student") for key, weight in lenet().state_dict().items()}
+    torch.save(state, tmp_path / "mine.pth")
+    with pytest.raises(UserError, match=r"several such networks \(student\., teacher\.\)"):
+        load_checkpoint(lenet(), tmp_path / "mine.pth")
+
+
+def test_weights_of_another_network_are_told_which_layers_were_expected(tmp_path):
+    path = weights_of(MLP(classes=10), tmp_path / "mine.pth")
+    with pytest.raises(UserError, match=r"expects conv1\.weight \(6, 1, 5, 5\), conv1\.bias \(6,\), .* and 4 more;"):
+        load_checkpoint(lenet(), path)
+
+
+NUMBERS = {
+    "sparse": (lambda weight: weight.to_sparse(), "a sparse tensor"),
+    "quantised": (lambda weight: torch.quantize_per_tensor(weight, 0.1, 0, torch.qint8), "quantised numbers"),
+    "meta": (lambda weight: weight.to("meta"), r"no numbers \(device meta\)"),
+    "integer": (lambda weight: weight.long(), "integer numbers"),
+    "boolean": (lambda weight: weight > 0, "boolean numbers"),
+    "complex": (lambda weight: weight.to(torch.complex64), "complex numbers"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*quantiz.*", "ignore:TypedStorage")
+@pytest.mark.parametrize("kind", NUMBERS)
+def test_weights_that_are_no_plain_numbers_are_refused(kind, tmp_path):
+    change, said = NUMBERS[kind]
+    network, state = lenet(), lenet().state_dict()
+    state["linear3.weight"] = change(state["linear3.weight"])
+    torch.save(state, tmp_path / "mine.pth")
+    before = network.linear3.weight.clone()
+    with pytest.raises(UserError, match=rf"mine\.pth: linear3\.weight holds {said}, where the network has plain float"):
+        load_checkpoint(network, tmp_path / "mine.pth")
+    assert torch.equal(network.linear3.weight, before)
+
+
+def test_weights_of_another_precision_are_read(tmp_path):
+    own, network = lenet(), lenet()
+    torch.save({name: weight.half() for name, weight in own.state_dict().items()}, tmp_path / "mine.pth")
+    load_checkpoint(network, tmp_path / "mine.pth")
+    assert torch.allclose(network.conv1.weight, own.conv1.weight, atol=1e-3)
 
 
 @pytest.mark.parametrize("write", [torch.save, lambda bomb, path: path.write_bytes(pickle.dumps(bomb))])

@@ -1,0 +1,1 @@
+"""What `import privattack` offers to notebooks and programs: run, load and audit."""

@@ -1,0 +1,54 @@
+"""One run from Python, as from the command line."""
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from privattack.api.results import Results, load
+from privattack.command_line.compose import composed
+from privattack.command_line.job import remove_unfinished
+from privattack.command_line.resolvers import run_name
+from privattack.errors import UserError
+
+
+def run(overrides: Sequence[str] = (), *, folder: str | Path | None = None) -> Results:
+    """Run one experiment, as `python run.py OVERRIDES` does, and return its result.
+
+    Args:
+        overrides: the command line's words, such as `["data=digits", "attack=mia", "target.epochs=5"]`; a text alone
+            is split at its spaces.
+        folder: where the run leaves its files; a new one below `outputs/`, named after what differs, by default.
+
+    Returns:
+        One result: `run(...).result` is it.
+
+    Raises:
+        UserError: a setting cannot work, or the folder holds a result; nothing is left behind.
+    """
+    words = overrides.split() if isinstance(overrides, str) else [*overrides]
+    config, choices = composed(words)
+    if folder is None:
+        name = run_name(choices, words, config.budget, config.seed)
+        folder = Path("outputs") / name / f"{datetime.now():%Y-%m-%d_%H-%M-%S-%f}-{os.getpid()}"
+    place = Path(folder).resolve()
+    if (place / "result.json").exists():
+        raise UserError(f"folder={folder}: holds a result already; choose another folder.")
+    # PyTorch takes seconds: not before the settings are found to be sound.
+    from privattack.experiment import run as run_experiment
+
+    place.mkdir(parents=True, exist_ok=True)
+    try:
+        run_experiment(config, choices, place)
+    finally:
+        remove_unfinished(place)
+    (place / ".hydra").mkdir(exist_ok=True)
+    OmegaConf.save(config, place / ".hydra" / "config.yaml")
+    OmegaConf.save(OmegaConf.create(words), place / ".hydra" / "overrides.yaml")
+    # Here and not above: pictures import PyTorch.
+    from privattack.report.make import make
+
+    make([place], place, pictures=True)
+    return load(place)
