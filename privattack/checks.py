@@ -5,6 +5,7 @@ number, and no number is NaN or infinite. What a setting needs is said in the wo
 """
 
 import inspect
+import math
 import os
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -19,6 +20,7 @@ from privattack.errors import SettingError
 STRICT = ConfigDict(arbitrary_types_allowed=True, strict=True, allow_inf_nan=False)
 MOST = 1_000_000_000  # of whatever is counted: fits every integer of PyTorch's, and no run gets there
 NAMED = 1_000  # bounds from here on only stop absurd numbers, and are named to those who went past them
+LARGEST = 1e38  # of numbers that become single precision
 LARGEST_SEED = 2**63 - 1  # what every random generator takes
 
 
@@ -33,7 +35,7 @@ Count = Annotated[int, Field(ge=1, le=MOST)]  # such as images
 Length = Annotated[int, Field(ge=1, le=1_000_000)]  # such as epochs, or the images of a batch
 Few = Annotated[int, Field(ge=1, le=10_000)]  # what each takes a model, or a tensor
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, le=LARGEST)]
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
 PathText = Annotated[str, Field(min_length=1, description="a path"), AfterValidator(_usable_path)]
@@ -107,6 +109,8 @@ def needs(annotation: Any, value: Any) -> str:
         bounded = most < NAMED or (type(value) is int and value > most)
         return f"a whole number from {limits.get('ge', -MOST)} {f'to {most}' if bounded else 'up'}"
     if kind is float:
+        if limits.get("le") == LARGEST and not (isinstance(value, float) and LARGEST < value < math.inf):
+            del limits["le"]
         return RANGES[tuple(limits)].format(**limits)
     return {bool: "true or false", str: "a text"}.get(kind, WHAT_MAKES)
 

@@ -14,6 +14,7 @@ from privattack.data.images import DataSet
 from privattack.data.splits import TrainingSplit, split_training
 from privattack.defences.base import Defence
 from privattack.make import make
+from privattack.memory import enough_memory
 from privattack.models.architecture import Architecture
 from privattack.models.devices import device_of, keep_quiet
 from privattack.models.recipes import Recipe
@@ -64,6 +65,7 @@ def prepare(config: DictConfig) -> Parts:
     return Parts(data, split, architecture, recipe_of(config.target), defence, audit, store, device)
 
 
+@enough_memory()
 def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
     """Run one experiment and write all that it leaves into `folder`.
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from privattack.checks import STRICT, WHAT_MAKES, Count, Few, Length, PathText, PositiveShare, Seed, needs
+from privattack.checks import LARGEST, STRICT, WHAT_MAKES, Count, Few, Length, PathText, PositiveShare, Seed, needs
 from privattack.errors import SettingError, UserError
 
 
@@ -32,8 +32,8 @@ Even = Annotated[
         description="an even whole number from 2 to 10000, so that every image is learnt by half of the models",
     ),
 ]
-Price = Annotated[float, Field(gt=0, description="a finite number above 0")]
-Rate = Annotated[float, Field(gt=0, description="a finite number above 0")]
+Price = Annotated[float, Field(gt=0, le=1e12, description="a finite number above 0, up to 1e+12")]
+Rate = Annotated[float, Field(gt=0, le=LARGEST, description=f"a finite number above 0, up to {LARGEST:g}")]
 Decay = Annotated[float, Field(gt=0, le=1, description="a finite number above 0, up to 1")]
 
 

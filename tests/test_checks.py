@@ -57,6 +57,7 @@ class Example:
         ("step", math.nan, "a number above 0, up to 1"),
         ("share", 1.1, "a number from 0 to 1"),
         ("scale", math.inf, "a number above 0"),
+        ("scale", 1e300, "a number above 0, up to 1e+38"),
         ("scale", 10**400, "a number above 0"),
         ("quantile", 1.0, "a number above 0 and below 1"),
         ("least", 0.0, "a number from 1e-06 up"),

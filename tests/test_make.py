@@ -1,11 +1,13 @@
 import pytest
+import torch
 from omegaconf import OmegaConf
 
 from privattack.attacks.membership.shadow import ShadowAttack
 from privattack.defences.base import Defence
 from privattack.defences.flatten import Flatten
 from privattack.errors import UserError
-from privattack.make import make
+from privattack.make import check_network, make
+from privattack.models.networks import MLP
 
 FLATTEN = "privattack.defences.flatten.Flatten"
 LIRA = "privattack.attacks.membership.lira.Lira"
@@ -45,3 +47,29 @@ def test_a_member_of_a_suite_is_named_by_its_full_name():
         UserError, match=r"^attack\.attacks\.lira\.variance=wide: needs one of auto, per_image, global\.$"
     ):
         make(OmegaConf.create({"attack": suite}), "attack", ShadowAttack)
+
+
+@pytest.mark.parametrize(
+    ("build", "why"),
+    [
+        (dict, r"; this is a dict\."),
+        (torch.nn.Identity, r"; this is a Identity\."),
+        (lambda: torch.nn.Linear(28, 10), r"; for 2 images this gives \(2, 1, 28, 10\)\."),
+        (lambda: torch.nn.Linear(784, 10), r" \(mat1 and mat2 shapes cannot be multiplied .*\)\."),
+    ],
+)
+def test_a_network_that_cannot_classify_the_images_is_refused_before_it_is_trained(build, why):
+    config = OmegaConf.create({"surrogate": {"network": {"_target_": "mine.Net"}}})
+    with pytest.raises(
+        UserError, match=rf"^surrogate\.network\._target_=mine\.Net: needs a network with weights.*{why}$"
+    ):
+        check_network(config, "surrogate.network", build, 10)
+
+
+def test_looking_at_a_network_draws_no_random_number_of_the_run():
+    config = OmegaConf.create({"target": {"network": {"_target_": "MLP"}}})
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    check_network(config, "target.network", lambda: MLP(classes=10), 10)
+    assert torch.equal(torch.rand(3), expected)

@@ -25,7 +25,7 @@ from privattack.data.shadow_pool import make_shadow_pool
 from privattack.data.splits import TrainingSplit
 from privattack.defences.base import Defence
 from privattack.errors import UserError
-from privattack.make import make
+from privattack.make import check_network, make
 from privattack.models.architecture import Architecture
 from privattack.models.recipes import Recipe, Supervised
 from privattack.models.shadow_bank import BankSettings, obtain_bank
@@ -57,6 +57,7 @@ def choose_audit(
         owned, has_labels = source.images("pool", held_out=held_out, test=data.test, classes=data.classes)
         queries = QueryPool(owned, data.classes, has_labels)
         surrogates = make(config, "surrogate", SurrogateTrainer)
+        check_network(config, "surrogate.network", partial(surrogates.network, classes=data.classes), data.classes)
     if isinstance(attack, ExtractionAttack):
         return ExtractionAudit(
             attack, data, queries, surrogates, _transfer(config), budgets=budgets_of(config), seeds=seeds
@@ -143,6 +144,7 @@ def recipe_of(settings: DictConfig) -> Recipe:
 def architecture_of(config: DictConfig, group: Literal["target", "shadow"], data: DataSet) -> Architecture:
     """Return the architecture that the settings of `target` or `shadow` name."""
     build = partial(make, config, f"{group}.network", nn.Module, classes=data.classes)
+    check_network(config, f"{group}.network", build, data.classes)
     settings = OmegaConf.to_container(config[group].network, resolve=True)
     return Architecture(build, cast(dict[str, Any], settings))
 
