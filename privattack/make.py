@@ -10,6 +10,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from privattack.data.images import Shape
 from privattack.errors import SettingError, UserError
 
 Kind = TypeVar("Kind")
@@ -39,27 +40,29 @@ def make(config: DictConfig, place: str, kind: type[Kind], **arguments: Any) -> 
     return made
 
 
-def check_network(config: DictConfig, place: str, build: Callable[[], object], classes: int) -> None:
+def check_network(config: DictConfig, place: str, build: Callable[[], object], shape: Shape, classes: int) -> None:
     """Refuse a network of the user's own that cannot classify the images, before anything is trained.
 
     Raises:
         UserError: it cannot be built, or gives two images no logits of every class.
     """
     name = f"{place}._target_={OmegaConf.select(config, place)._target_}"
-    needs = f"{name}: needs a network with weights, from images (n, 1, 28, 28) to logits (n, {classes})"
+    needs = (
+        f"{name}: needs a network with weights, from images (n, {', '.join(map(str, shape))}) to logits (n, {classes})"
+    )
     with torch.random.fork_rng(), torch.no_grad():
         try:
             network = build()
             if not isinstance(network, nn.Module) or not any(True for _ in network.parameters()):
                 raise UserError(f"{needs}; this is a {type(network).__name__}.")
-            shape = tuple(network(torch.zeros(2, 1, 28, 28)).shape)
+            given = tuple(network(torch.zeros(2, *shape)).shape)
         except UserError:
             raise
         except Exception as error:
             first = next(iter(str(error).splitlines()), type(error).__name__)
             raise UserError(f"{needs} ({first}).") from error
-    if shape != (2, classes):
-        raise UserError(f"{needs}; for 2 images this gives {shape}.")
+    if given != (2, classes):
+        raise UserError(f"{needs}; for 2 images this gives {given}.")
 
 
 def _refusal(error: InstantiationException, place: str) -> UserError:

@@ -20,7 +20,7 @@ class Service:
     The target itself is out of reach: the service keeps only a function that answers.
 
     Args:
-        target: maps pixels in [0, 1], `(n, 1, 28, 28)`, to log-probabilities `(n, classes)`.
+        target: maps pixels in [0, 1], `(n, c, h, w)`, to log-probabilities `(n, classes)`.
         defence: what stands between the target and the response.
         budget: how many images may be asked about, repeats counted.
     """
@@ -48,7 +48,7 @@ class Service:
         """How many different images were asked about."""
         return len(self._seen)
 
-    def query(self, pixels: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "n classes"]:
+    def query(self, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
         """Answer a batch of images, pixels in [0, 1], with log-probabilities after the defence.
 
         Raises:

@@ -41,7 +41,7 @@ def make_images() -> MakeImages:
         labels = torch.randint(0, classes, (n,), generator=random)
         for image, label in zip(images, labels.tolist(), strict=True):
             image[2 * label + 4 : 2 * label + 6] += 150
-        return LabelledImages(images.to(torch.uint8), labels)
+        return LabelledImages(images.to(torch.uint8).unsqueeze(1), labels)
 
     return make
 

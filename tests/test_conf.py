@@ -61,15 +61,18 @@ def make(files: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a function that makes what `group` says, from those files where it reads any."""
     monkeypatch.setenv("PRIVATTACK_DATA", str(files))
 
-    def make(group: str, *overrides: str) -> Any:
+    def make(group: str, *overrides: str, **arguments: Any) -> Any:
         config = composed(*overrides)
         settings.check(OmegaConf.to_container(config, resolve=True))
         if "verify" in config[group]:
             config[group].verify = False
             config[group].download = False
-        return privattack.make.make(config, group, object)
+        return privattack.make.make(config, group, object, **arguments)
 
     return make
+
+
+MOMENTS = {"mean": (0.1307,), "std": (0.3081,)}
 
 
 def test_every_folder_is_a_group_known_here():
@@ -93,7 +96,7 @@ def test_data(make, option, monkeypatch):
 def test_pools_and_non_members(make, group, option, monkeypatch, tmp_path):
     few = digits().test.take(torch.arange(5))
     monkeypatch.setattr("privattack.data.image_sources.usps_part", lambda **_: few)
-    Image.fromarray(few.images[0].numpy()).save(tmp_path / "one.png")
+    Image.fromarray(few.images[0, 0].numpy()).save(tmp_path / "one.png")
     folder = [f"pool.path={tmp_path}"] if option == "folder" else []
     source = make(group, f"{group}={option}", *folder)
     assert isinstance(source, ImageSource)
@@ -111,14 +114,14 @@ def test_targets_networks(option, classes):
 
 @pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "surrogate"])
 def test_surrogates(make, option):
-    surrogate = make("surrogate", f"surrogate={option}")
+    surrogate = make("surrogate", f"surrogate={option}", **MOMENTS)
     assert isinstance(surrogate, SurrogateTrainer)
     assert surrogate.network(classes=10)(torch.zeros(3, 1, 28, 28)).shape == (3, 10)
 
 
 @pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "target"])
 def test_a_surrogate_can_have_the_targets_own_architecture(make, option):
-    surrogate = make("surrogate", f"target={option}", "surrogate=target")
+    surrogate = make("surrogate", f"target={option}", "surrogate=target", **MOMENTS)
     target = privattack.make.make(composed(f"target={option}"), "target.network", torch.nn.Module, classes=26)
     assert type(surrogate.network(classes=26)) is type(target)
 

@@ -63,7 +63,7 @@ def test_a_network_that_cannot_classify_the_images_is_refused_before_it_is_train
     with pytest.raises(
         UserError, match=rf"^surrogate\.network\._target_=mine\.Net: needs a network with weights.*{why}$"
     ):
-        check_network(config, "surrogate.network", build, 10)
+        check_network(config, "surrogate.network", build, (1, 28, 28), 10)
 
 
 def test_looking_at_a_network_draws_no_random_number_of_the_run():
@@ -71,5 +71,5 @@ def test_looking_at_a_network_draws_no_random_number_of_the_run():
     torch.manual_seed(0)
     expected = torch.rand(3)
     torch.manual_seed(0)
-    check_network(config, "target.network", lambda: MLP(classes=10), 10)
+    check_network(config, "target.network", lambda: MLP(classes=10), (1, 28, 28), 10)
     assert torch.equal(torch.rand(3), expected)

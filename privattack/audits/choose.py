@@ -56,8 +56,10 @@ def choose_audit(
         source = _source(config, "pool")
         owned, has_labels = source.images("pool", held_out=held_out, test=data.test, classes=data.classes)
         queries = QueryPool(owned, data.classes, has_labels)
-        surrogates = make(config, "surrogate", SurrogateTrainer)
-        check_network(config, "surrogate.network", partial(surrogates.network, classes=data.classes), data.classes)
+        surrogates = make(config, "surrogate", SurrogateTrainer, mean=data.mean, std=data.std)
+        check_network(
+            config, "surrogate.network", partial(surrogates.network, classes=data.classes), data.shape, data.classes
+        )
     if isinstance(attack, ExtractionAttack):
         return ExtractionAudit(
             attack, data, queries, surrogates, _transfer(config), budgets=budgets_of(config), seeds=seeds
@@ -144,9 +146,9 @@ def recipe_of(settings: DictConfig) -> Recipe:
 def architecture_of(config: DictConfig, group: Literal["target", "shadow"], data: DataSet) -> Architecture:
     """Return the architecture that the settings of `target` or `shadow` name."""
     build = partial(make, config, f"{group}.network", nn.Module, classes=data.classes)
-    check_network(config, f"{group}.network", build, data.classes)
+    check_network(config, f"{group}.network", build, data.shape, data.classes)
     settings = OmegaConf.to_container(config[group].network, resolve=True)
-    return Architecture(build, cast(dict[str, Any], settings))
+    return Architecture(build, cast(dict[str, Any], settings), data.mean, data.std)
 
 
 def _check_recipe(config: DictConfig) -> None:

@@ -54,11 +54,11 @@ class Transfer:
     def _examples(
         self,
         surrogates: Surrogates,
-        images: Float[Tensor, "n 1 28 28"],
+        images: Float[Tensor, "n c h w"],
         labels: Int64[Tensor, " n"],
         steps: int,
         step: float,
-    ) -> Float[Tensor, "lessons repetitions n 1 28 28"]:
+    ) -> Float[Tensor, "lessons repetitions n c h w"]:
         lessons, repetitions = surrogates.final_losses.shape[:2]
         start = images.expand(lessons, repetitions, *images.shape)
         examples = start.clone()

@@ -142,7 +142,7 @@ class EmnistLike(ImageSource):
 
     def images(self, group: Group, *, held_out: LabelledImages, test: LabelledImages, classes: int) -> Found:
         """Return `test`, converted."""
-        converted = _converted(test.images.numpy().tobytes())
+        converted = _converted(test.images.numpy().tobytes()).unsqueeze(1)
         return LabelledImages(converted.mT.contiguous() if self.as_stored else converted, test.labels), True
 
 
@@ -186,7 +186,7 @@ class Folder(ImageSource):
         if left_out:
             few = ", ".join(left_out[:3]) + (", ..." if len(left_out) > 3 else "")
             log.warning("%s.path=%s: %d files are no images and are left out: %s", group, self.path, len(left_out), few)
-        pixels = torch.from_numpy(np.stack(images))
+        pixels = torch.from_numpy(np.stack(images)).unsqueeze(1)
         labels = torch.from_numpy(np.unique(folders, return_inverse=True)[1])
         return LabelledImages(255 - pixels if self.invert else pixels, labels), False
 
@@ -204,5 +204,5 @@ class Noise(ImageSource):
 
     def images(self, group: Group, *, held_out: LabelledImages, test: LabelledImages, classes: int) -> Found:
         """Return noise."""
-        images = torch.randint(0, 256, (self.count, 28, 28), generator=generator(self.seed, "pool.noise"))
+        images = torch.randint(0, 256, (self.count, 1, 28, 28), generator=generator(self.seed, "pool.noise"))
         return LabelledImages(images.to(torch.uint8), torch.zeros(self.count, dtype=torch.int64)), False

@@ -1,7 +1,7 @@
 """Images in memory: the only form in which data travels through the program."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,29 +9,29 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-MEAN = 0.1307
-STANDARD_DEVIATION = 0.3081
+Shape = tuple[int, int, int]  # channels, height, width
 
 
-def normalise(pixels: Float[Tensor, "*batch 1 28 28"]) -> Float[Tensor, "*batch 1 28 28"]:
-    """Return pixels in [0, 1] with MNIST's mean and standard deviation taken out: what networks see."""
-    return (pixels - MEAN) / STANDARD_DEVIATION
-
-
-def digests(pixels: Float[Tensor, "n 1 28 28"]) -> list[bytes]:
+def digests(pixels: Float[Tensor, "n c h w"]) -> list[bytes]:
     """Return what tells one image from another: a hash of its pixels, 16 bytes each."""
     return [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in pixels.contiguous().numpy()]
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledImages:
-    """Grey 28x28 images and their classes, n of each."""
+    """Images of one shape and their classes, n of each; grey images have one channel."""
 
-    images: UInt8[Tensor, "n 28 28"]
+    images: UInt8[Tensor, "n c h w"]
     labels: Int64[Tensor, " n"]
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def shape(self) -> Shape:
+        """An image's channels, height and width."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
 
     @cached_property
     def digests(self) -> list[bytes]:
@@ -50,17 +50,18 @@ class LabelledImages:
         """Return these images followed by `other`'s."""
         return LabelledImages(torch.cat([self.images, other.images]), torch.cat([self.labels, other.labels]))
 
-    def pixels(self) -> Float[Tensor, "n 1 28 28"]:
+    def pixels(self) -> Float[Tensor, "n c h w"]:
         """Return the images as float32 in [0, 1]: what the service accepts."""
-        return self.images.unsqueeze(1).to(torch.float32).div_(255.0)
+        return self.images.to(torch.float32).div_(255.0)
 
 
 @dataclass(frozen=True, eq=False)
 class DataSet:
     """A data set with its two official parts.
 
-    `checksum` is the md5 over the bytes of both parts' images and labels: what a trained model's
-    address depends on.
+    Attributes:
+        checksum: the md5 over the bytes of both parts' images and labels: what a trained model's address depends on.
+        mean, std: of the pixels in [0, 1] of each channel, or of all channels: what networks see is normalised by them.
     """
 
     name: str
@@ -68,3 +69,44 @@ class DataSet:
     train: LabelledImages
     test: LabelledImages
     checksum: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def shape(self) -> Shape:
+        """An image's channels, height and width."""
+        return self.train.shape
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        classes: int,
+        train: LabelledImages,
+        test: LabelledImages,
+        *,
+        mean: tuple[float, ...] | None = None,
+        std: tuple[float, ...] | None = None,
+    ) -> "DataSet":
+        """Return a data set of two parts, with their checksum, and the training part's mean and standard deviation."""
+        if mean is None or std is None:
+            mean, std = _moments(train.images)
+        return cls(name, classes, train, test, _checksum([train, test]), mean, std)
+
+
+def _moments(images: UInt8[Tensor, "n c h w"]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return each channel's mean and standard deviation, in pixels in [0, 1], by counting each of the 256 values."""
+    counts = torch.stack([torch.bincount(part.flatten(), minlength=256) for part in images.unbind(dim=1)]).double()
+    values, shares = torch.arange(256) / 255, counts / counts.sum(dim=1, keepdim=True)
+    mean = (shares * values).sum(dim=1, keepdim=True)
+    std = (shares * (values - mean).square()).sum(dim=1).sqrt()
+    # A channel of one value is left as it is.
+    return tuple(mean.flatten().tolist()), tuple(std.where(std > 0, 1.0).tolist())
+
+
+def _checksum(parts: Sequence[LabelledImages]) -> str:
+    total = hashlib.md5(usedforsecurity=False)
+    for part in parts:
+        total.update(part.images.contiguous().numpy().data)
+        total.update(part.labels.contiguous().numpy().data)
+    return total.hexdigest()

@@ -12,7 +12,7 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
-from privattack.data.images import LabelledImages, normalise
+from privattack.data.images import LabelledImages
 from privattack.data.orders import MiniBatches, epoch_order
 from privattack.data.queries import Queries
 
@@ -20,7 +20,7 @@ from privattack.data.queries import Queries
 class TargetDataModule(LightningDataModule):
     """The members, in an order of their own in every epoch, and test images to watch the training by.
 
-    Mini-batches are normalised images `(b, 1, 28, 28)` and their labels `(b,)`.
+    Mini-batches are pixels in [0, 1] `(b, c, h, w)` and their labels `(b,)`.
 
     Args:
         seed: decides the orders.
@@ -35,7 +35,7 @@ class TargetDataModule(LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Make the images what networks see."""
-        self.parts = [TensorDataset(normalise(part.pixels()), part.labels) for part in (self.members, self.test)]
+        self.parts = [TensorDataset(part.pixels(), part.labels) for part in (self.members, self.test)]
 
     def train_dataloader(self) -> DataLoader:
         sampler = MiniBatches(self.order, batch_size=self.batch_size)
@@ -52,7 +52,7 @@ class TargetDataModule(LightningDataModule):
 class QueryDataModule(LightningDataModule):
     """For each of `e` surrogates trained side by side: its queries and the answers that it learns.
 
-    Mini-batches are normalised images `(e, b, 1, 28, 28)` and log-probabilities `(e, b, classes)`.
+    Mini-batches are pixels in [0, 1] `(e, b, c, h, w)` and log-probabilities `(e, b, classes)`.
 
     Args:
         pixels: images in [0, 1].
@@ -63,7 +63,7 @@ class QueryDataModule(LightningDataModule):
 
     def __init__(
         self,
-        pixels: Float[Tensor, "pool 1 28 28"],
+        pixels: Float[Tensor, "pool c h w"],
         queries: Int64[Tensor, "e n"],
         answers: Float[Tensor, "e n classes"],
         *,

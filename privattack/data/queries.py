@@ -5,8 +5,6 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from privattack.data.images import normalise
-
 
 class Queries(Dataset[tuple[Tensor, Tensor]]):
     """For each of `e` surrogates trained side by side: its queries and the answers that it learns.
@@ -19,11 +17,11 @@ class Queries(Dataset[tuple[Tensor, Tensor]]):
 
     def __init__(
         self,
-        pixels: Float[Tensor, "pool 1 28 28"],
+        pixels: Float[Tensor, "pool c h w"],
         queries: Int64[Tensor, "e n"],
         answers: Float[Tensor, "e n classes"],
     ) -> None:
-        self.images = normalise(pixels)
+        self.images = pixels
         self.queries = queries.to(pixels.device)
         self.answers = answers.to(pixels.device)
         self._rows = torch.arange(len(queries), device=pixels.device).unsqueeze(1)
@@ -33,7 +31,7 @@ class Queries(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(
         self, places: Int64[Tensor, "e b"]
-    ) -> tuple[Float[Tensor, "e b 1 28 28"], Float[Tensor, "e b classes"]]:
+    ) -> tuple[Float[Tensor, "e b c h w"], Float[Tensor, "e b classes"]]:
         """Return a mini-batch: for each surrogate, the queries at its places and their answers."""
         # index_select copies whole images, which plain indexing does number by number.
         images = self.images.index_select(0, self.queries.gather(1, places).flatten())

@@ -1,11 +1,9 @@
 """Where images come from: files that torchvision knows, read once in a process, as tensors.
 
-Every source returns grey 28x28 images. Files are checked before they are read (`files.py`); a file that
+Every source returns grey images, one channel of 28x28. Files are checked before they are read (`files.py`); a file that
 changed since the last call is read again. Calls share the tensors they return: never change one in place.
 """
 
-import hashlib
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -29,6 +27,7 @@ MNIST_MD5 = {
     "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
+MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)
 Split = Literal["digits", "letters"]
 EMNIST_CLASSES: dict[Split, int] = {"digits": 10, "letters": 26}
 WITHOUT_FILES = "data=digits needs no files"
@@ -154,8 +153,8 @@ def _idx_part(
     # Not the class MNIST: it prefers unchecked .pt files of its old versions where they lie beside these.
     pixels, numbers = read_image_file(str(images.path)), read_label_file(str(labels.path)) - first_label
     if transpose:
-        pixels = pixels.transpose(1, 2).contiguous()
-    return _checked_part(pixels, numbers, labels.path, classes)
+        pixels = pixels.mT.contiguous()
+    return _checked_part(pixels.unsqueeze(1), numbers, labels.path, classes)
 
 
 @lru_cache(maxsize=2)
@@ -166,7 +165,7 @@ def _usps_part(version: FileVersion, *, train: bool) -> LabelledImages:
 
 
 def _checked_part(
-    images: UInt8[Tensor, "n 28 28"], labels: Int64[Tensor, " m"], path: Path, classes: int
+    images: UInt8[Tensor, "n 1 28 28"], labels: Int64[Tensor, " m"], path: Path, classes: int
 ) -> LabelledImages:
     """Return the part, after the checks that no header can answer."""
     if len(images) != len(labels):
@@ -181,20 +180,12 @@ def _checked_part(
     return LabelledImages(images, labels)
 
 
-def _enlarge(images: Float[Tensor, "n height width"]) -> UInt8[Tensor, "n 28 28"]:
+def _enlarge(images: Float[Tensor, "n height width"]) -> UInt8[Tensor, "n 1 28 28"]:
     """Bring images with values in 0..255 to 28x28, bilinear."""
     resized = interpolate(images.unsqueeze(1), size=(28, 28), mode="bilinear", antialias=True)
-    return resized.squeeze(1).round().clamp(0, 255).to(torch.uint8)
+    return resized.round().clamp(0, 255).to(torch.uint8)
 
 
 @lru_cache(maxsize=4)
 def _data_set(name: str, classes: int, train: LabelledImages, test: LabelledImages) -> DataSet:
-    return DataSet(name, classes, train, test, _checksum([train, test]))
-
-
-def _checksum(parts: Sequence[LabelledImages]) -> str:
-    total = hashlib.md5(usedforsecurity=False)
-    for part in parts:
-        total.update(part.images.contiguous().numpy().data)
-        total.update(part.labels.contiguous().numpy().data)
-    return total.hexdigest()
+    return DataSet.of(name, classes, train, test, mean=MNIST_MEAN, std=MNIST_STD)

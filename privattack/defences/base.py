@@ -25,7 +25,7 @@ class Defence(ABC):
 
     @final
     def __call__(
-        self, log_probabilities: Float[Tensor, "n classes"], pixels: Float[Tensor, "n 1 28 28"]
+        self, log_probabilities: Float[Tensor, "n classes"], pixels: Float[Tensor, "n c h w"]
     ) -> Float[Tensor, "n classes"]:
         """Return the response for a batch.
 
@@ -40,7 +40,7 @@ class Defence(ABC):
 
     @abstractmethod
     def respond(
-        self, log_probabilities: Float[Tensor, "n classes"], pixels: Float[Tensor, "n 1 28 28"]
+        self, log_probabilities: Float[Tensor, "n classes"], pixels: Float[Tensor, "n c h w"]
     ) -> Float[Tensor, "n classes"]:
         """Return the response for a batch; see `__call__`."""
 

@@ -52,7 +52,7 @@ class Flatten(Defence):
         self._queries = 0
 
     def respond(
-        self, log_probabilities: Float[Tensor, "n classes"], pixels: Float[Tensor, "n 1 28 28"]
+        self, log_probabilities: Float[Tensor, "n classes"], pixels: Float[Tensor, "n c h w"]
     ) -> Float[Tensor, "n classes"]:
         classes = log_probabilities.shape[1]
         values = self.low + (self.high - self.low) * self._uniform(pixels, classes)
@@ -72,7 +72,7 @@ class Flatten(Defence):
         key = derive(self.key, "imitation")
         return Flatten(low=self.low, high=self.high, margin=self.margin, fresh=self.fresh, key=key)
 
-    def _uniform(self, pixels: Float[Tensor, "n 1 28 28"], classes: int) -> Float[Tensor, "n classes"]:
+    def _uniform(self, pixels: Float[Tensor, "n c h w"], classes: int) -> Float[Tensor, "n classes"]:
         images = (pixels * 255).round().to(torch.uint8).cpu().numpy()
         draws = []
         for image in images:

@@ -29,7 +29,7 @@ class LabelOnly(Defence):
         self.tiny = tiny
 
     def respond(
-        self, log_probabilities: Float[Tensor, "n classes"], pixels: Float[Tensor, "n 1 28 28"]
+        self, log_probabilities: Float[Tensor, "n classes"], pixels: Float[Tensor, "n c h w"]
     ) -> Float[Tensor, "n classes"]:
         winners = log_probabilities.argmax(dim=1)
         onehot = F.one_hot(winners, log_probabilities.shape[1]).to(log_probabilities.dtype)

@@ -12,6 +12,6 @@ class NoDefence(Defence):
     reveals = Reveals.SCORES
 
     def respond(
-        self, log_probabilities: Float[Tensor, "n classes"], pixels: Float[Tensor, "n 1 28 28"]
+        self, log_probabilities: Float[Tensor, "n classes"], pixels: Float[Tensor, "n c h w"]
     ) -> Float[Tensor, "n classes"]:
         return log_probabilities

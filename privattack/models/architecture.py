@@ -2,7 +2,7 @@
 
 import hashlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from privattack.errors import UserError
+from privattack.models.normalised import Normalised
 from privattack.randomness import derive
 
 
@@ -18,26 +19,33 @@ class Architecture:
     """What a network is before its training.
 
     Attributes:
-        build: makes an untrained network.
+        network: makes an untrained network, from normalised images to logits.
         settings: its class and arguments as the user gave them.
+        mean, std: of the data's channels, by which images are normalised.
     """
 
-    build: Callable[[], nn.Module]
+    network: Callable[[], nn.Module]
     settings: Mapping[str, Any]
+    mean: Sequence[float]
+    std: Sequence[float]
 
-    def untrained(self, seed: int) -> nn.Module:
+    def build(self) -> Normalised:
+        """Return an untrained network, from pixels in [0, 1] to logits."""
+        return Normalised(self.network(), self.mean, self.std)
+
+    def untrained(self, seed: int) -> Normalised:
         """Return a network with the initial weights that follow from `seed`."""
         with torch.random.fork_rng():
             torch.manual_seed(derive(seed, "target.init"))
             return self.build()
 
-    def address(self, network: nn.Module) -> list[Any]:
+    def address(self, network: Normalised) -> list[Any]:
         """Return what of a trained model's address follows from a network of this architecture.
 
         Raises:
             UserError: its code is nowhere to be read.
         """
-        return [dict(self.settings), source_of(network)]
+        return [dict(self.settings), source_of(network.network), [*self.mean], [*self.std]]
 
 
 def source_of(network: nn.Module) -> str:

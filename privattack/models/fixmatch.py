@@ -7,7 +7,6 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 
 from privattack.data.augmentation import distorted, pad, shifted
-from privattack.data.images import normalise
 from privattack.models.surrogate import Lesson, Students, SurrogateTrainer
 from privattack.randomness import generator
 
@@ -27,9 +26,7 @@ class FixMatchStudents(Students):
         self.threshold = threshold
         self.weight = weight
 
-    def losses(
-        self, images: Float[Tensor, "e n 1 28 28"], answers: Float[Tensor, "e m classes"]
-    ) -> Float[Tensor, " e"]:
+    def losses(self, images: Float[Tensor, "e n c h w"], answers: Float[Tensor, "e m classes"]) -> Float[Tensor, " e"]:
         """Return each surrogate's loss (algorithm 1).
 
         Args:
@@ -64,17 +61,17 @@ class FixMatchBatches:
 
     def __init__(
         self,
-        pixels: Float[Tensor, "n 1 28 28"],
+        pixels: Float[Tensor, "n c h w"],
         queries: Int64[Tensor, "repetitions q"],
         lessons: Sequence[Lesson],
-        unlabelled: UInt8[Tensor, "pool 28 28"],
+        unlabelled: UInt8[Tensor, "pool c h w"],
         *,
         seeds: Sequence[int],
         steps: int,
         mu: int,
         batch_size: int,
     ) -> None:
-        self.images = pad(pixels.squeeze(1))
+        self.images = pad(pixels)
         self.queries = queries.to(pixels.device)
         self.answers = torch.stack([lesson.answers for lesson in lessons]).to(pixels.device)
         self.unlabelled = unlabelled.to(pixels.device)
@@ -105,7 +102,7 @@ class FixMatchBatches:
         unknown: Int64[Tensor, "repetitions u"],
         shifts: Float[Tensor, "repetitions m+u 2"],
         distortions: Float[Tensor, "repetitions u 3"],
-    ) -> tuple[Float[Tensor, "e n 1 28 28"], Float[Tensor, "e m classes"]]:
+    ) -> tuple[Float[Tensor, "e n c h w"], Float[Tensor, "e m classes"]]:
         repetitions, m = known.shape
         of_known, of_unknown = (part.flatten(0, 1) for part in shifts.tensor_split([m], dim=1))
         places = unknown.flatten()
@@ -114,7 +111,7 @@ class FixMatchBatches:
             distorted(self.unlabelled.index_select(0, places).float().div_(255.0), distortions.flatten(0, 1)),
             shifted(self.padded, places, of_unknown).float().div_(255.0),
         )
-        images = normalise(torch.cat([part.unflatten(0, (repetitions, -1)) for part in parts], dim=1).unsqueeze(2))
+        images = torch.cat([part.unflatten(0, (repetitions, -1)) for part in parts], dim=1)
         answers = self.answers[:, torch.arange(repetitions, device=known.device).unsqueeze(1), known]
         return images.repeat(len(self.answers), 1, 1, 1, 1), answers.flatten(0, 1)
 
@@ -133,7 +130,7 @@ class FixMatchTrainer(SurrogateTrainer):
     def __init__(
         self,
         supervised: SurrogateTrainer,
-        unlabelled: UInt8[Tensor, "pool 28 28"],
+        unlabelled: UInt8[Tensor, "pool c h w"],
         *,
         mu: int,
         steps: int,
@@ -154,7 +151,7 @@ class FixMatchTrainer(SurrogateTrainer):
 
     def batches(
         self,
-        pixels: Float[Tensor, "n 1 28 28"],
+        pixels: Float[Tensor, "n c h w"],
         queries: Int64[Tensor, "repetitions q"],
         lessons: Sequence[Lesson],
         *,

@@ -24,7 +24,7 @@ class TargetModule(lightning.LightningModule):
     """Trains a classifier by a recipe, on the mini-batches of a `TargetDataModule`.
 
     Args:
-        network: maps normalised images `(n, 1, 28, 28)` to logits `(n, classes)`.
+        network: maps pixels in [0, 1], `(n, c, h, w)`, to logits `(n, classes)`.
         seed: what dropout draws from, anew in every epoch.
 
     Attributes:
@@ -39,7 +39,7 @@ class TargetModule(lightning.LightningModule):
         self.seed = seed
         self.history: list[dict[str, float]] = []
 
-    def forward(self, images: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "n classes"]:
+    def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
         return self.network(images)
 
     def configure_optimizers(self) -> Any:
@@ -81,7 +81,7 @@ class SurrogateModule(lightning.LightningModule):
         self.students = students
         self._losses: list[Tensor] = []
 
-    def forward(self, images: Float[Tensor, "e n 1 28 28"]) -> Float[Tensor, "e n classes"]:
+    def forward(self, images: Float[Tensor, "e n c h w"]) -> Float[Tensor, "e n classes"]:
         return self.students(images)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

@@ -16,7 +16,7 @@ class LeNet(nn.Module):
         self.linear2 = nn.Linear(120, 84)
         self.linear3 = nn.Linear(84, classes)
 
-    def forward(self, images: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "n classes"]:
+    def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
         # ReLU after the pooling gives the same values as before it, on a quarter of the numbers.
         hidden = F.relu(F.max_pool2d(self.conv1(images), 2))  # n 6 14 14
         hidden = F.relu(F.max_pool2d(self.conv2(hidden), 2))  # n 16 5 5
@@ -36,7 +36,7 @@ class ConvNet(nn.Module):
         self.linear1 = nn.Linear(64 * 12 * 12, 128)
         self.linear2 = nn.Linear(128, classes)
 
-    def forward(self, images: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "n classes"]:
+    def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
         hidden = F.relu(self.conv1(images), inplace=True)  # n 32 26 26
         hidden = F.relu(F.max_pool2d(self.conv2(hidden), 2), inplace=True)  # n 64 12 12
         hidden = F.relu(self.linear1(self.dropout1(hidden).flatten(1)))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, StepLR
 
-from privattack.data.images import LabelledImages, normalise
+from privattack.data.images import LabelledImages
 from privattack.data.orders import epoch_order
 from privattack.errors import UserError
 from privattack.models.fitting import Checkpoint, Training, fit
@@ -57,7 +57,7 @@ class Recipe(ABC):
         """Train `e` networks of one architecture in place, on `device`.
 
         Args:
-            networks: from normalised images to logits; afterwards in eval mode.
+            networks: from pixels in [0, 1] to logits; afterwards in eval mode.
             members: which images of the pool each network learns from.
             seeds: one per network.
             after_epoch: called after every epoch, where they may put a row into the history.
@@ -138,7 +138,7 @@ class Supervised(Recipe):
             for places in members.gather(1, order).split(self.batch_size, dim=1):
                 # index_select copies whole images, which plain indexing does number by number.
                 batch = LabelledImages(images.index_select(0, places.flatten()), labels[places.flatten()])
-                yield normalise(batch.pixels()).unflatten(0, places.shape), batch.labels.view(places.shape)
+                yield batch.pixels().unflatten(0, places.shape), batch.labels.view(places.shape)
 
         def losses(images: Tensor, labels: Tensor) -> Tensor:
             logits = network(images)

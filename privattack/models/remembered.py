@@ -16,7 +16,7 @@ class RememberedTarget:
     bit, whoever asks first, and a job of a sweep what it would get alone.
 
     Args:
-        model: maps pixels in [0, 1], `(n, 1, 28, 28)`, to log-probabilities `(n, classes)`.
+        model: maps pixels in [0, 1], `(n, c, h, w)`, to log-probabilities `(n, classes)`.
     """
 
     def __init__(self, model: Callable[[Tensor], Tensor]) -> None:
@@ -36,7 +36,7 @@ class RememberedTarget:
             self._table = answers if self._table is None else torch.cat([self._table, answers])
         return self._look_up(images.digests)
 
-    def __call__(self, pixels: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "n classes"]:
+    def __call__(self, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
         """Answer a batch; if any of its images is unknown, the target answers all of it."""
         asked = digests(pixels)
         return self._look_up(asked) if all(digest in self._rows for digest in asked) else self.model(pixels)

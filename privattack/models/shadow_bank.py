@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from privattack.data.images import DataSet, LabelledImages
 from privattack.data.splits import balanced_halves
 from privattack.models.architecture import Architecture
+from privattack.models.normalised import Normalised
 from privattack.models.recipes import Recipe
 from privattack.models.remembered import RememberedTarget
 from privattack.models.shadow_training import Task, Workshop, train_tasks
@@ -40,7 +41,7 @@ class ShadowBank:
 
     def __init__(
         self,
-        build: Callable[[], nn.Module],
+        build: Callable[[], Normalised],
         pool: LabelledImages,
         membership: Bool[Tensor, "models n"],
         stored: list[StoredModel],
@@ -92,7 +93,7 @@ class ShadowBank:
         """Return a model that answers any images; only the last one asked for is kept in memory."""
         if self._last is None or self._last[0] != number:
             network = self._build()
-            network.load_state_dict(dict(self._stored[number].weights))
+            network.network.load_state_dict(dict(self._stored[number].weights))
             self._last = (number, Target(network, device=self._device))
         return self._last[1]
 

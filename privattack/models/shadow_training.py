@@ -20,10 +20,11 @@ from typing import Any
 
 import torch
 from jaxtyping import Int64
-from torch import Tensor, nn
+from torch import Tensor
 
 from privattack.data.images import LabelledImages
 from privattack.errors import UserError
+from privattack.models.normalised import Normalised
 from privattack.models.recipes import Recipe
 from privattack.models.store import Claim, ModelStore, StoredModel
 from privattack.models.target import Target
@@ -45,7 +46,7 @@ class Task:
 
     number: int
     address: Mapping[str, Any]
-    network: nn.Module
+    network: Normalised
     members: Int64[Tensor, " m"]
     seed: int
 
@@ -100,7 +101,7 @@ def _can_be_sent(task: Task) -> bool:
         pickle.dumps(task)
     except Exception as error:  # whatever the user's class raises
         log.warning("shadow: %s cannot be sent to other processes (%s): its models are trained one by one.",
-                    type(task.network).__name__, error)  # fmt: skip
+                    type(task.network.network).__name__, error)  # fmt: skip
         return False
     return True
 
@@ -173,7 +174,7 @@ def _train_here(task: Task, workshop: Workshop, device: torch.device, wait: bool
         return Outcome(task.number, True)
 
 
-def _train(tasks: Sequence[Task], workshop: Workshop, device: torch.device) -> list[nn.Module]:
+def _train(tasks: Sequence[Task], workshop: Workshop, device: torch.device) -> list[Normalised]:
     """Return trained copies of the tasks' networks, which stay as they are, should they be needed again."""
     networks = [copy.deepcopy(task.network) for task in tasks]
     members = torch.stack([task.members for task in tasks])
@@ -181,7 +182,7 @@ def _train(tasks: Sequence[Task], workshop: Workshop, device: torch.device) -> l
     return networks
 
 
-def _keep(task: Task, claim: Claim, network: nn.Module, workshop: Workshop, device: torch.device) -> None:
+def _keep(task: Task, claim: Claim, network: Normalised, workshop: Workshop, device: torch.device) -> None:
     model = Target(network, device=device)
     outputs = {"pool": model.answer(workshop.pool), "test": model.answer(workshop.test)}
     if not all(answers.isfinite().all() for answers in outputs.values()):
@@ -189,7 +190,7 @@ def _keep(task: Task, claim: Claim, network: nn.Module, workshop: Workshop, devi
             f"shadow.lr={workshop.recipe.lr}: shadow model {task.number} answers with numbers that are not "
             "finite; use a smaller learning rate."
         )
-    claim.keep(StoredModel(network.state_dict(), outputs))
+    claim.keep(StoredModel(network.network.state_dict(), outputs))
 
 
 def _train_stacked(tasks: Sequence[Task], workshop: Workshop, device: torch.device, wait: bool) -> Iterator[Outcome]:
@@ -214,7 +215,7 @@ def _train_stacked(tasks: Sequence[Task], workshop: Workshop, device: torch.devi
         del waiting[:chunk]
 
 
-def _try(tasks: Sequence[Task], workshop: Workshop, device: torch.device) -> list[nn.Module] | int:
+def _try(tasks: Sequence[Task], workshop: Workshop, device: torch.device) -> list[Normalised] | int:
     """Train tasks as one stacked model; where that fails, return how many may be tried instead."""
     try:
         return _train(tasks, workshop, device)
@@ -228,7 +229,7 @@ def _try(tasks: Sequence[Task], workshop: Workshop, device: torch.device) -> lis
         if len(tasks) == 1:
             raise
         log.warning("shadow: %s cannot be stacked (%s): its models are trained one by one.",
-                    type(tasks[0].network).__name__, str(error).splitlines()[0])  # fmt: skip
+                    type(tasks[0].network.network).__name__, str(error).splitlines()[0])  # fmt: skip
         return 1
 
 

@@ -1,4 +1,4 @@
-"""Networks of one architecture as one module: images `(e, n, 1, 28, 28)` to logits `(e, n, classes)`."""
+"""Networks of one architecture as one module: images `(e, n, c, h, w)` to logits `(e, n, classes)`."""
 
 import copy
 from collections.abc import Sequence
@@ -9,6 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
+from privattack.models.normalised import Normalised
+
 
 class SideBySide(nn.Module):
     """`e` networks of any kind, one after the other: these very networks, not copies."""
@@ -17,7 +19,7 @@ class SideBySide(nn.Module):
         super().__init__()
         self.networks = nn.ModuleList(networks)
 
-    def forward(self, images: Float[Tensor, "e n 1 28 28"]) -> Float[Tensor, "e n classes"]:
+    def forward(self, images: Float[Tensor, "e n c h w"]) -> Float[Tensor, "e n classes"]:
         return torch.stack([network(part) for network, part in zip(self.networks, images, strict=True)])
 
 
@@ -48,7 +50,7 @@ class Perceptrons(nn.Module):
                 layers.append(alike[0])
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, images: Float[Tensor, "e n 1 28 28"]) -> Float[Tensor, "e n classes"]:
+    def forward(self, images: Float[Tensor, "e n c h w"]) -> Float[Tensor, "e n classes"]:
         return self.layers(images)
 
 
@@ -72,7 +74,7 @@ class Vectorised(nn.Module):
 
         self._logits = vmap(logits, randomness="different")
 
-    def forward(self, images: Float[Tensor, "e n 1 28 28"]) -> Float[Tensor, "e n classes"]:
+    def forward(self, images: Float[Tensor, "e n c h w"]) -> Float[Tensor, "e n classes"]:
         return self._logits(dict(zip(self.names, self.weights, strict=True)), self.buffers_, images)
 
     def copy_to(self, networks: Sequence[nn.Module]) -> None:
@@ -84,12 +86,16 @@ class Vectorised(nn.Module):
             network.eval()
 
 
-def stack(networks: Sequence[nn.Module]) -> Perceptrons | SideBySide:
-    """Return networks of one architecture as one module that is fast on a CPU.
+def stack(networks: Sequence[nn.Module]) -> nn.Module:
+    """Return networks of one architecture as one module that is fast on a CPU; normalised ones, normalised as one.
 
     Perceptrons (an `nn.Sequential` of `Flatten`, `Linear` with bias and `ReLU`) become batched matrix products;
     stacked convolutions are slower than a loop on a CPU, so all others stay a loop.
     """
+    if all(isinstance(network, Normalised) for network in networks):
+        alike = cast(Sequence[Normalised], networks)
+        mean, std = (part.flatten().tolist() for part in (alike[0].mean, alike[0].std))
+        return Normalised(stack([network.network for network in alike]), mean, std)
     perceptrons = all(
         isinstance(network, nn.Sequential)
         and type(network).forward is nn.Sequential.forward

@@ -10,12 +10,13 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from privattack.checks import Length, Positive, checked
-from privattack.data.images import normalise
+from privattack.data.images import Shape
 from privattack.data.modules import QueryDataModule
 from privattack.errors import UserError
 from privattack.models.devices import device_of
 from privattack.models.fitting import Batches, Training, bar, fit
 from privattack.models.lightning_modules import SurrogateModule, make_trainer
+from privattack.models.normalised import Normalised
 from privattack.models.stacking import stack
 from privattack.randomness import derive
 
@@ -78,16 +79,14 @@ class Students(nn.Module):
         self.history: list[dict[str, float]] = []
         self.final_losses = torch.empty(0)
 
-    def forward(self, images: Float[Tensor, "e n 1 28 28"]) -> Float[Tensor, "e n classes"]:
+    def forward(self, images: Float[Tensor, "e n c h w"]) -> Float[Tensor, "e n classes"]:
         return F.log_softmax(self.network(images), dim=2)
 
     def optimiser(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """Return Adam: it works element by element, so that no surrogate's weights depend on another's."""
         return torch.optim.Adam(parameters, lr=self.lr, fused=True)
 
-    def losses(
-        self, images: Float[Tensor, "e n 1 28 28"], answers: Float[Tensor, "e m classes"]
-    ) -> Float[Tensor, " e"]:
+    def losses(self, images: Float[Tensor, "e n c h w"], answers: Float[Tensor, "e m classes"]) -> Float[Tensor, " e"]:
         """Return each surrogate's loss on a mini-batch: here of images of which each has an answer."""
         return self.lesson_losses(self(images), answers)
 
@@ -122,7 +121,8 @@ class SurrogateTrainer:
     """How surrogates are trained; the settings of the `surrogate` group.
 
     Args:
-        network: builds a network for `(n, 1, 28, 28)` normalised images, given `classes`.
+        network: builds a network from normalised images `(n, c, h, w)` to logits, given `classes`.
+        mean, std: of the channels of the data, by which images are normalised.
         epochs, lr, batch_size: Adam's training.
         accelerator: where to train: `cpu`, `gpu` or `auto`.
         progress: whether to show a progress bar meanwhile.
@@ -133,6 +133,8 @@ class SurrogateTrainer:
         self,
         *,
         network: Callable[..., nn.Module],
+        mean: Sequence[float],
+        std: Sequence[float],
         epochs: Length,
         lr: Positive,
         batch_size: Length,
@@ -141,6 +143,8 @@ class SurrogateTrainer:
         lightning: bool = False,
     ) -> None:
         self.network = network
+        self.mean = mean
+        self.std = std
         self.epochs = epochs
         self.lr = lr
         self.batch_size = batch_size
@@ -150,7 +154,7 @@ class SurrogateTrainer:
 
     def train(
         self,
-        pixels: Float[Tensor, "pool 1 28 28"],
+        pixels: Float[Tensor, "pool c h w"],
         queries: Int64[Tensor, "repetitions n"],
         lessons: Sequence[Lesson],
         *,
@@ -165,7 +169,12 @@ class SurrogateTrainer:
             seeds: one per repetition: decides initial weights and batch order, alike for all lessons.
         """
         device = device_of(self.accelerator)
-        networks = [self._build(lesson.answers.shape[2], seed) for lesson in lessons for seed in seeds]
+        channels, height, width = pixels.shape[1:]
+        networks = [
+            self.build((channels, height, width), lesson.answers.shape[2], seed=derive(seed, "init"))
+            for lesson in lessons
+            for seed in seeds
+        ]
         students = self.students(networks, lessons).to(device)
         what = f"Training {len(networks)} surrogate{'s' if len(networks) > 1 else ''}"
         watched = bar(what, self.epochs, self.progress)
@@ -193,7 +202,7 @@ class SurrogateTrainer:
 
     def batches(
         self,
-        pixels: Float[Tensor, "pool 1 28 28"],
+        pixels: Float[Tensor, "pool c h w"],
         queries: Int64[Tensor, "repetitions n"],
         lessons: Sequence[Lesson],
         *,
@@ -211,7 +220,7 @@ class SurrogateTrainer:
 
     def data(
         self,
-        pixels: Float[Tensor, "pool 1 28 28"],
+        pixels: Float[Tensor, "pool c h w"],
         queries: Int64[Tensor, "repetitions n"],
         lessons: Sequence[Lesson],
         *,
@@ -226,10 +235,11 @@ class SurrogateTrainer:
             batch_size=self.batch_size,
         )
 
-    def _build(self, classes: int, seed: int) -> nn.Module:
+    def build(self, shape: Shape, classes: int, *, seed: int) -> Normalised:
+        """Return an untrained surrogate for images of a shape, from pixels in [0, 1] to logits."""
         with torch.random.fork_rng():
-            torch.manual_seed(derive(seed, "init"))
-            return self.network(classes=classes)
+            torch.manual_seed(seed)
+            return Normalised(self.network(classes=classes), self.mean, self.std)
 
 
 class Surrogates:
@@ -248,7 +258,7 @@ class Surrogates:
         self.final_losses = students.final_losses
 
     @torch.inference_mode()
-    def predict(self, pixels: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "lessons repetitions n classes"]:
+    def predict(self, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "lessons repetitions n classes"]:
         """Return log-probabilities of every surrogate for every image.
 
         Raises:
@@ -256,7 +266,7 @@ class Surrogates:
         """
         e = self._repetitions * len(self._students.lessons)
         # Every surrogate gets its own copy of a batch; large ones cost more in memory than they save.
-        batches = normalise(pixels.to(self._device)).split(max(64, 4_096 // e))
+        batches = pixels.to(self._device).split(max(64, 4_096 // e))
         answers = [self._students(batch.unsqueeze(0).expand(e, -1, -1, -1, -1)) for batch in batches]
         log_probabilities = torch.cat(answers, dim=1).cpu()
         if not log_probabilities.isfinite().all():
@@ -266,15 +276,15 @@ class Surrogates:
         return log_probabilities.unflatten(0, (-1, self._repetitions))
 
     def __call__(
-        self, images: Float[Tensor, "lessons repetitions n 1 28 28"]
+        self, images: Float[Tensor, "lessons repetitions n c h w"]
     ) -> Float[Tensor, "lessons repetitions n classes"]:
         """Return each surrogate's log-probabilities for images of its own, pixels in [0, 1].
 
         Gradients flow back to the images, which is what adversarial examples are made by.
         """
-        answers = self._students(normalise(images.flatten(0, 1).to(self._device)))
+        answers = self._students(images.flatten(0, 1).to(self._device))
         return answers.unflatten(0, images.shape[:2])
 
     def model(self, lesson: int, repetition: int) -> Callable[[Tensor], Tensor]:
-        """Return one surrogate: pixels in [0, 1], `(n, 1, 28, 28)`, to log-probabilities `(n, classes)`."""
+        """Return one surrogate: pixels in [0, 1], `(n, c, h, w)`, to log-probabilities `(n, classes)`."""
         return lambda pixels: self.predict(pixels)[lesson, repetition]

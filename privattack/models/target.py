@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from privattack.data.images import LabelledImages, normalise
+from privattack.data.images import LabelledImages
 
 
 class Target(nn.Module):
@@ -21,9 +21,9 @@ class Target(nn.Module):
         self.batch_size = batch_size
 
     @torch.inference_mode()
-    def forward(self, pixels: Float[Tensor, "n 1 28 28"]) -> Float[Tensor, "n classes"]:
+    def forward(self, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
         batches = pixels.split(self.batch_size)
-        return torch.cat([_log_softmax(self.network(normalise(batch.to(self.device)))).cpu() for batch in batches])
+        return torch.cat([_log_softmax(self.network(batch.to(self.device))).cpu() for batch in batches])
 
     def answer(self, images: LabelledImages) -> Float[Tensor, "n classes"]:
         """Return log-probabilities for images in memory, of which few are pixels in [0, 1] at any moment."""

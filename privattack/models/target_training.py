@@ -7,7 +7,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from torch import nn
 
-from privattack.data.images import LabelledImages, normalise
+from privattack.data.images import LabelledImages
 from privattack.data.modules import TargetDataModule
 from privattack.errors import UserError
 from privattack.models.fitting import Checkpoint, Training, bar
@@ -35,7 +35,7 @@ def train_target(
     Raises:
         UserError: the weights are not finite after an epoch.
     """
-    images, labels = normalise(test.pixels().to(device)), test.labels.to(device)
+    images, labels = test.pixels().to(device), test.labels.to(device)
 
     def watch(training: Training) -> None:
         row = training.history[-1]

@@ -90,7 +90,7 @@ def obtain_target(
                 f"target.{setting}: the target answers with numbers that are not finite, so it cannot be attacked; "
                 "use a smaller target.lr, or weights that are finite."
             )
-        return StoredModel(network.state_dict(), outputs, history)
+        return StoredModel(network.network.state_dict(), outputs, history)
 
     def train(kept: Path) -> StoredModel:
         learnt = data.train.take(members)
@@ -106,9 +106,9 @@ def obtain_target(
         address |= {"recipe": recipe.address, "seed": seed}
         stored, trained = store.obtain(address, train)
     else:
-        address["checkpoint"] = load_checkpoint(network, Path(checkpoint))
+        address["checkpoint"] = load_checkpoint(network.network, Path(checkpoint))
         stored, trained = store.obtain(address, lambda _: judged([]))[0], False
-    network.load_state_dict(dict(stored.weights))
+    network.network.load_state_dict(dict(stored.weights))
     key = (fingerprint(address), device.type)
     if key not in _remembered:
         _remembered.clear()

@@ -49,7 +49,7 @@ def numbered(labels: np.ndarray, *, first: int, seed: int) -> LabelledImages:
     images = np.random.default_rng((seed, first)).integers(0, 256, (len(labels), 28, 28)).astype(np.uint8)
     numbers = first + np.arange(len(labels))
     images[:, 0, 0], images[:, 0, 1] = numbers // 256, numbers % 256
-    return LabelledImages(torch.from_numpy(images), torch.from_numpy(labels))
+    return LabelledImages(torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels))
 
 
 def ask(answers: Answers) -> Callable[[Tensor], Tensor]:

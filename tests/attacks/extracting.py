@@ -40,7 +40,17 @@ class Recorder(SurrogateTrainer):
 
 def trainer(kind=SurrogateTrainer, **settings) -> SurrogateTrainer:
     """Return a quick training of surrogates, with other settings if one likes."""
-    return kind(**{"network": linear_network, "epochs": 1, "lr": 5e-3, "batch_size": 32, **settings})
+    return kind(
+        **{
+            "network": linear_network,
+            "mean": (0.1307,),
+            "std": (0.3081,),
+            "epochs": 1,
+            "lr": 5e-3,
+            "batch_size": 32,
+            **settings,
+        }
+    )
 
 
 def extract(

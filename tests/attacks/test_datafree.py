@@ -87,7 +87,7 @@ def test_forward_differences_along_all_axes_are_the_gradient_that_autograd_finds
 
 def test_random_directions_have_length_one_and_estimate_a_gradient_without_bias():
     gradient = torch.randn(1, 28, 28, generator=generator(0, "gradient")).double()
-    directions = unit_directions(5_000, 1, generator(0, "test")).double()
+    directions = unit_directions(5_000, 1, (1, 28, 28), generator(0, "test")).double()
     torch.testing.assert_close(directions.flatten(2).norm(dim=2), torch.ones(5_000, 1).double())
     here, beside = torch.zeros(1, 1).double(), 0.1 * (directions * gradient).flatten(2).sum(dim=2)
     estimate = forward_difference(here, beside.unsqueeze(0), directions.unsqueeze(0), 0.1).flatten()
@@ -106,7 +106,7 @@ def test_the_published_loss_is_the_distance_of_logits_whatever_their_constants()
 
 
 def test_noise_becomes_images():
-    assert image_generator(12)(torch.randn(5, 12)).shape == (5, 1, 28, 28)
+    assert image_generator(12, (1, 28, 28))(torch.randn(5, 12)).shape == (5, 1, 28, 28)
 
 
 def test_any_budget_will_do_whatever_the_pool(make_images):

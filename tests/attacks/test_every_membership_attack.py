@@ -29,7 +29,7 @@ def smooth(n: int, *, seed: int) -> LabelledImages:
     """Return images that a small shift hardly changes, of classes that they do not show."""
     random = torch.Generator().manual_seed(seed)
     images = interpolate(torch.rand(n, 1, 7, 7, generator=random), size=(28, 28), mode="bicubic").clamp(0, 1)
-    return LabelledImages((255 * images[:, 0]).to(torch.uint8), torch.randint(0, CLASSES, (n,), generator=random))
+    return LabelledImages((255 * images).to(torch.uint8), torch.randint(0, CLASSES, (n,), generator=random))
 
 
 def recollection(memory: LabelledImages) -> Model:

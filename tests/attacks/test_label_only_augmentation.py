@@ -49,7 +49,7 @@ def make_world() -> World:
     coarse = torch.from_numpy(random.random((N, 1, 7, 7)))
     smooth = torch.nn.functional.interpolate(coarse, size=(28, 28), mode="bicubic").clamp(0, 1)
     labels = torch.from_numpy(random.integers(0, CLASSES, N))
-    candidates = LabelledImages((255 * smooth[:, 0]).round().to(torch.uint8), labels)
+    candidates = LabelledImages((255 * smooth).round().to(torch.uint8), labels)
     membership = random.random((MODELS + 1, N)) < 0.5
     models = [nearest(candidates, members) for members in membership]
     asked = [0] * MODELS

@@ -151,7 +151,7 @@ def weighted(candidates: LabelledImages, weights: np.ndarray):
 def test_members_that_lie_further_from_the_boundary_are_found():
     """Members weigh half as much again as others, in the target and in two such models to learn from."""
     random = np.random.default_rng(0)
-    images = torch.from_numpy(random.integers(0, 256, (N, 28, 28)).astype(np.uint8))
+    images = torch.from_numpy(random.integers(0, 256, (N, 1, 28, 28)).astype(np.uint8))
     candidates = LabelledImages(images, torch.from_numpy(random.integers(0, CLASSES, N)))
     membership = random.random((3, N)) < 0.5
     target, *models = [weighted(candidates, np.where(members, 1.5, 1.0)) for members in membership]

@@ -29,7 +29,7 @@ def plant(n: int, *, sure: float, right: float, seed: int, labels: int = CLASSES
     named = np.where(random.random(n) < right, labels, (labels + random.integers(1, CLASSES, n)) % CLASSES)
     images = np.zeros((n, 28, 28), dtype=np.uint8)
     images[np.arange(n), 0, named] = (255 * sure * random.uniform(0.8, 1.0, n)).astype(np.uint8)
-    return LabelledImages(torch.from_numpy(images), torch.from_numpy(labels))
+    return LabelledImages(torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels))
 
 
 def candidates_of(members: LabelledImages, nonmembers: LabelledImages) -> tuple[Candidates, np.ndarray]:

@@ -43,7 +43,7 @@ def test_the_quantile_follows_the_image(random_world):
     world = random_world(models=1, candidates=400, public=1_000)
 
     def bright(images):
-        images.images[:, 10:14] //= 1 + 7 * (images.labels % 2)[:, None, None].to(images.images.dtype)
+        images.images[:, :, 10:14] //= 1 + 7 * (images.labels % 2)[:, None, None, None].to(images.images.dtype)
 
     bright(world.auxiliary.candidates), bright(world.auxiliary.public)
 

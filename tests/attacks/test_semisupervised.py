@@ -24,7 +24,7 @@ def quadrants(n, *, seed=0):
     for image, label, (row, column) in zip(images, labels.tolist(), offsets.tolist(), strict=True):
         row, column = row + 14 * (label // 2) - 1, column + 14 * (label % 2) - 1
         image[row : row + 6, column : column + 6] += 70
-    return LabelledImages(images.to(torch.uint8), labels)
+    return LabelledImages(images.to(torch.uint8).unsqueeze(1), labels)
 
 
 def target(pixels):

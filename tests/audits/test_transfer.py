@@ -28,8 +28,8 @@ class Copies:
 
 @pytest.fixture
 def test_part():
-    images = torch.randint(80, 176, (60, 28, 28), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
-    labels = linear(images.unsqueeze(1) / 255).argmax(dim=1)
+    images = torch.randint(80, 176, (60, 1, 28, 28), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
+    labels = linear(images / 255).argmax(dim=1)
     return LabelledImages(images, torch.cat([labels[:50], (labels[50:] + 1) % 10]))
 
 

@@ -39,11 +39,11 @@ from privattack.victims import LocalVictim
 
 CONF = str(Path(__file__).parents[2] / "conf")
 RECIPE = Supervised(lr=1.0, gamma=1.0, epochs=50, batch_size=64)
-LENET = Architecture(partial(LeNet, classes=10), {"_target_": "LeNet"})
+LENET = Architecture(partial(LeNet, classes=10), {"_target_": "LeNet"}, (0.1307,), (0.3081,))
 
 
 def random_images(count: int) -> LabelledImages:
-    return LabelledImages(torch.randint(0, 256, (count, 28, 28), dtype=torch.uint8), torch.randint(0, 10, (count,)))
+    return LabelledImages(torch.randint(0, 256, (count, 1, 28, 28), dtype=torch.uint8), torch.randint(0, 10, (count,)))
 
 
 def bank(data: DataSet, models: int, device: torch.device) -> None:
@@ -66,7 +66,7 @@ def one_by_one(data: DataSet, models: int, device: torch.device) -> None:
 
 
 def training(rounds: int, models: int, device: torch.device) -> None:
-    data = DataSet("random", 10, random_images(2_000), random_images(1_000), "0")
+    data = DataSet("random", 10, random_images(2_000), random_images(1_000), "0", (0.1307,), (0.3081,))
 
     def seconds(work: object) -> float:
         started = time.perf_counter()
@@ -110,7 +110,7 @@ class PeakMemory:
 
 def scoring(models: int = 64, images: int = 20_000) -> None:
     members, others, test = random_images(images // 2), random_images(images // 2), random_images(10_000)
-    data = DataSet("random", 10, members.join(others), test, "0")
+    data = DataSet("random", 10, members.join(others), test, "0", (0.1307,), (0.3081,))
     pool = make_shadow_pool(members, others, seed=0)
     halves = balanced_halves(images, models=models, seed=0)
     with initialize_config_dir(CONF, version_base="1.3"):

@@ -21,9 +21,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from privattack.data.images import LabelledImages, normalise
+from privattack.data.images import LabelledImages
 from privattack.models.devices import device_of, keep_quiet
 from privattack.models.networks import MLP, ConvNet, LeNet
+from privattack.models.normalised import Normalised
 from privattack.models.recipes import Supervised
 from privattack.models.surrogate import Lesson, SurrogateTrainer, squared_error
 from privattack.models.target_training import train_target
@@ -61,8 +62,15 @@ class BareConvNet(nn.Module):
         return F.log_softmax(self.fc2(self.drop2(F.relu(self.fc1(x)))), dim=1)
 
 
+MNIST = (0.1307,), (0.3081,)  # mean and standard deviation
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    return (pixels - MNIST[0][0]) / MNIST[1][0]
+
+
 def random_images(count: int) -> LabelledImages:
-    return LabelledImages(torch.randint(0, 256, (count, 28, 28), dtype=torch.uint8), torch.randint(0, 10, (count,)))
+    return LabelledImages(torch.randint(0, 256, (count, 1, 28, 28), dtype=torch.uint8), torch.randint(0, 10, (count,)))
 
 
 def bare_target(network: nn.Module, images: Tensor, labels: Tensor, test: Tensor, test_labels: Tensor) -> None:
@@ -130,7 +138,15 @@ def targets(rounds: int, device: torch.device, workplace: Path) -> None:
             checkpoint: Path = workplace / "training.ckpt",
         ) -> None:
             checkpoint.unlink(missing_ok=True)
-            train_target(build(classes=10), recipe, *data, seed=0, device=device, checkpoint=checkpoint, progress=True)
+            train_target(
+                Normalised(build(classes=10), *MNIST),
+                recipe,
+                *data,
+                seed=0,
+                device=device,
+                checkpoint=checkpoint,
+                progress=True,
+            )
 
         network = bare().to(device)
         compare(name, train, lambda n=network, t=tensors: bare_target(n, *t), rounds, goal)
@@ -140,7 +156,13 @@ def surrogates(rounds: int, device: torch.device) -> None:
     pixels, answers = torch.rand(10_000, 1, 28, 28), F.log_softmax(5 * torch.randn(10_000, 10), dim=1)
     pool, learnt = normalise(pixels).to(device), answers.to(device)
     trainer = SurrogateTrainer(
-        network=MLP, epochs=10, lr=1e-3, batch_size=BATCH, accelerator="gpu" if device.type == "cuda" else "cpu"
+        network=MLP,
+        mean=MNIST[0],
+        std=MNIST[1],
+        epochs=10,
+        lr=1e-3,
+        batch_size=BATCH,
+        accelerator="gpu" if device.type == "cuda" else "cpu",
     )
     for count, goal in ((1, "<= 1.10"), (10, "<= 0.20 (GPU: <= 0.05)")):
         queries = torch.stack([torch.randperm(10_000)[:3000] for _ in range(count)])

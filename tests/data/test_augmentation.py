@@ -4,7 +4,7 @@ from privattack.data.augmentation import distorted, pad, shifted
 
 
 def images(n):
-    return torch.randint(0, 256, (n, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    return torch.randint(0, 256, (n, 1, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 
 
 def test_shifts_move_each_image_by_up_to_a_pixel_and_black_comes_in():
@@ -13,10 +13,10 @@ def test_shifts_move_each_image_by_up_to_a_pixel_and_black_comes_in():
     uniform = torch.tensor([[0.5, 0.5], [0.0, 0.5], [0.5, 0.99]])
     same, down, left = shifted(pad(pictures), places, uniform)
     assert torch.equal(same, pictures[2])
-    assert torch.equal(down[1:], pictures[0, :-1])
-    assert (down[0] == 0).all()
-    assert torch.equal(left[:, :-1], pictures[0, :, 1:])
-    assert (left[:, -1] == 0).all()
+    assert torch.equal(down[:, 1:], pictures[0, :, :-1])
+    assert (down[:, 0] == 0).all()
+    assert torch.equal(left[..., :-1], pictures[0, ..., 1:])
+    assert (left[..., -1] == 0).all()
 
 
 def test_no_distortion_leaves_images_as_they_are():
@@ -25,15 +25,15 @@ def test_no_distortion_leaves_images_as_they_are():
 
 
 def spot(row, column):
-    picture = torch.zeros(1, 28, 28)
-    picture[0, row, column] = 1.0
+    picture = torch.zeros(1, 1, 28, 28)
+    picture[0, 0, row, column] = 1.0
     return picture
 
 
 def centre(picture):
     """Return the row and the column about which the light lies."""
     line = torch.arange(28.0)
-    return (picture.sum(dim=2) @ line / picture.sum()).item(), (picture.sum(dim=1) @ line / picture.sum()).item()
+    return (picture.sum(dim=3) @ line / picture.sum()).item(), (picture.sum(dim=2) @ line / picture.sum()).item()
 
 
 def test_distortions_turn_by_up_to_fifteen_degrees_about_the_middle_and_move_by_up_to_two_pixels():

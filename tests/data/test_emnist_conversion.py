@@ -40,7 +40,7 @@ def strokes(seed: int, count: int) -> torch.Tensor:
     return torch.from_numpy(images)
 
 
-@pytest.mark.parametrize("images", [digits().test.images[:60], strokes(0, 60)], ids=["digits", "bars"])
+@pytest.mark.parametrize("images", [digits().test.images[:60, 0], strokes(0, 60)], ids=["digits", "bars"])
 def test_batches_agree_with_the_conversion_of_one_image_at_a_time(images):
     expected = np.stack([one_by_one(image) for image in images.numpy()]).astype(int)
     difference = np.abs(emnist_like(images).numpy().astype(int) - expected)
@@ -74,7 +74,7 @@ def test_place_in_the_image_does_not_matter_but_orientation_does():
 
 
 def test_an_image_does_not_depend_on_its_neighbours():
-    images = digits().test.images
+    images = digits().test.images[:, 0]
     assert torch.equal(emnist_like(images)[99:103], emnist_like(images[99:103]))
 
 

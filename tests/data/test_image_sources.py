@@ -79,7 +79,7 @@ def test_emnist_is_upright_unless_as_stored(parts, tmp_path, write_idx):
         Emnist(root=str(tmp_path), download=False, as_stored=stored).images("nonmembers", **parts)[0]
         for stored in (False, True)
     )
-    assert as_stored.images.tolist() == stored.tolist()
+    assert as_stored.images.squeeze(1).tolist() == stored.tolist()
     assert torch.equal(upright.images, as_stored.images.mT)
     assert upright.labels.tolist() == [0, 1, 8, 9]
 
@@ -104,7 +104,7 @@ def test_usps_non_members_need_only_its_test_file(parts, tmp_path, write_usps):
 def test_emnist_like_converts_the_test_part(parts):
     parts["test"] = digits().test
     converted, has_labels = EmnistLike().images("nonmembers", **parts)
-    assert torch.equal(converted.images, emnist_like(parts["test"].images))
+    assert torch.equal(converted.images, emnist_like(parts["test"].images[:, 0]).unsqueeze(1))
     assert torch.equal(converted.labels, parts["test"].labels)
     assert has_labels
     as_stored, _ = EmnistLike(as_stored=True).images("nonmembers", **parts)
@@ -142,13 +142,13 @@ def test_a_folder_of_images_of_any_kind(parts, tmp_path, caplog):
     (tmp_path / "b" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
     with caplog.at_level(logging.WARNING):
         found, has_labels = Folder(path=str(tmp_path)).images("pool", **parts)
-    assert found.images.shape == (2, 28, 28)
-    assert found.images.float().mean(dim=(1, 2)).tolist() == [0.0, 200.0]
+    assert found.images.shape == (2, 1, 28, 28)
+    assert found.images.float().mean(dim=(1, 2, 3)).tolist() == [0.0, 200.0]
     assert found.labels.tolist() == [0, 1]
     assert not has_labels
     assert f"pool.path={tmp_path}: 2 files are no images and are left out: notes.txt, broken.png" in caplog.text
     inverted, _ = Folder(path=str(tmp_path), invert=True).images("pool", **parts)
-    assert inverted.images.float().mean(dim=(1, 2)).tolist() == [255.0, 55.0]
+    assert inverted.images.float().mean(dim=(1, 2, 3)).tolist() == [255.0, 55.0]
 
 
 @pytest.mark.parametrize("exists", [True, False])

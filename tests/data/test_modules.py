@@ -3,7 +3,6 @@ import pytest
 import torch
 from torch import nn
 
-from privattack.data.images import normalise
 from privattack.data.modules import QueryDataModule, TargetDataModule
 from privattack.randomness import generator
 
@@ -28,7 +27,7 @@ def test_the_target_sees_every_member_once_per_epoch_with_its_own_label(target_m
     images, labels = (torch.cat(part) for part in zip(*batches, strict=True))
     order = torch.randperm(50, generator=generator(3, "target.order", 0))
     assert torch.equal(labels, members.labels[order])
-    assert torch.equal(images, normalise(members.take(order).pixels()))
+    assert torch.equal(images, members.take(order).pixels())
 
 
 def test_the_targets_order_is_another_in_every_epoch_and_the_same_whenever_asked(target_module):
@@ -80,7 +79,7 @@ def test_each_surrogate_learns_its_own_answer_to_its_own_query():
     images, answers = (torch.cat(part, dim=1) for part in zip(*batches_of(module, 2), strict=True))
     for row, seed in enumerate([5, 6, 7]):
         order = torch.randperm(21, generator=generator(seed, "order", 2))
-        assert torch.equal(images[row], normalise(pixels)[queries[row, order]])
+        assert torch.equal(images[row], pixels[queries[row, order]])
         assert torch.equal(answers[row], learnt[row, order])
 
 

@@ -36,7 +36,7 @@ def test_mnist_is_mnist():
 @needs_real_data
 def test_usps_test_part_is_usps():
     part = usps_part(train=False, root=REAL, download=False)
-    assert part.images.shape == (2007, 28, 28)
+    assert part.images.shape == (2007, 1, 28, 28)
     assert part.labels.bincount().tolist() == [359, 264, 198, 166, 200, 160, 170, 147, 166, 177]
 
 
@@ -124,14 +124,14 @@ def test_labels_outside_the_classes_are_refused(own_mnist, write_idx):
 def test_emnist_is_upright_with_labels_from_0(own_emnist):
     root, upright = own_emnist
     part = emnist_part(split="letters", train=False, root=str(root), download=False)
-    assert torch.equal(part.images, upright)
+    assert torch.equal(part.images[:, 0], upright)
     assert part.labels.tolist() == [0, 1, 2, 24, 25]
 
 
 def test_emnist_as_stored_is_transposed(own_emnist):
     root, upright = own_emnist
     part = emnist_part(split="letters", train=False, root=str(root), download=False, as_stored=True)
-    assert torch.equal(part.images, upright.mT)
+    assert torch.equal(part.images[:, 0], upright.mT)
 
 
 def test_emnist_as_a_data_set(own_emnist):
@@ -166,8 +166,8 @@ def test_usps_is_enlarged_and_numbered_from_0(tmp_path, write_usps):
     assert data.test.labels.tolist() == [0, 1, 9]
     assert data.test.images[0].unique().tolist() == [0]
     assert data.test.images[1].unique().tolist() == [255]
-    assert data.test.images[2, :, :13].unique().tolist() == [255]
-    assert data.test.images[2, :, 15:].unique().tolist() == [0]
+    assert data.test.images[2, ..., :13].unique().tolist() == [255]
+    assert data.test.images[2, ..., 15:].unique().tolist() == [0]
 
 
 def test_usps_is_checked_by_its_md5(tmp_path, write_usps):

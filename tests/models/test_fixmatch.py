@@ -63,19 +63,19 @@ def test_images_keep_their_answers_and_each_repetition_its_queries():
     pixels = brightness.view(-1, 1, 1, 1).expand(-1, 1, 28, 28)
     queries = torch.tensor([[0, 3, 5], [7, 3, 11]])
     lessons = [lesson("one", 2, 3), lesson("two", 2, 3, seed=1)]
-    unlabelled = torch.full((6, 28, 28), 255, dtype=torch.uint8)
+    unlabelled = torch.full((6, 1, 28, 28), 255, dtype=torch.uint8)
     for images, answers in mini_batches(data_of(pixels, queries, lessons, unlabelled)):
         assert images.shape == (4, 4 + 2 * 8, 1, 28, 28)
-        seen = (0.3081 * images[:, :, 0, 13, 13] + 0.1307 - brightness.view(-1, 1, 1)).abs().argmin(dim=0)
+        seen = (images[:, :, 0, 13, 13] - brightness.view(-1, 1, 1)).abs().argmin(dim=0)
         for place, (of_known, answer) in enumerate(zip(seen[:, :4], answers, strict=True)):
             repetition = place % 2
             query = torch.stack([(queries[repetition] == one).nonzero()[0, 0] for one in of_known])
             assert torch.equal(lessons[place // 2].answers[repetition][query], answer)
-        torch.testing.assert_close(images[:, 4:, 0, 13, 13], torch.full((4, 16), (1 - 0.1307) / 0.3081))
+        torch.testing.assert_close(images[:, 4:, 0, 13, 13], torch.ones(4, 16))
 
 
 def test_the_distorted_images_are_those_that_are_shifted():
-    unlabelled = (20 * torch.arange(1, 11, dtype=torch.uint8)).view(-1, 1, 1).expand(-1, 28, 28).contiguous()
+    unlabelled = (20 * torch.arange(1, 11, dtype=torch.uint8)).view(-1, 1, 1, 1).expand(-1, 1, 28, 28).contiguous()
     data = data_of(torch.zeros(3, 1, 28, 28), torch.tensor([[0, 1, 2]] * 2), [lesson("one", 2, 3)], unlabelled)
     drawn = [images[:, 4:, 0, 13, 13].unflatten(1, (2, 8)) for images, _ in mini_batches(data)]
     for strong, weak in (part.unbind(dim=1) for part in drawn):
@@ -93,11 +93,11 @@ def test_an_epoch_has_the_steps_set_or_as_many_as_a_pass_over_the_queries_needs(
 
 
 def trained(*, queries=9, network=tiny, epochs=1, lr=1e-3):
-    supervised = SurrogateTrainer(network=network, epochs=epochs, lr=lr, batch_size=4)
-    images = torch.randint(0, 256, (30, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    supervised = SurrogateTrainer(network=network, mean=(0.1307,), std=(0.3081,), epochs=epochs, lr=lr, batch_size=4)
+    images = torch.randint(0, 256, (30, 1, 28, 28), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     trainer = FixMatchTrainer(supervised, images, mu=2, steps=5, threshold=0.3, weight=1.0)
     asked = torch.stack([torch.arange(queries), torch.arange(queries) + 5])
-    pixels = images.unsqueeze(1) / 255
+    pixels = images / 255
     surrogates = trainer.train(pixels, asked, [lesson("one", 2, queries), lesson("two", 2, queries)], seeds=[1, 2])
     return surrogates, pixels
 

@@ -30,7 +30,7 @@ def mlp() -> nn.Module:
 
 @pytest.fixture
 def data(make_images):
-    return DataSet("blocks", 10, make_images(80), make_images(30, seed=1), "c0ffee")
+    return DataSet("blocks", 10, make_images(80), make_images(30, seed=1), "c0ffee", (0.1307,), (0.3081,))
 
 
 @pytest.fixture
@@ -45,7 +45,12 @@ def obtain(data, pool, tmp_path):
     def call(count: int = 4, *, build=mlp, processes: int = 1, store="store", seed: int = 0, **changes) -> ShadowBank:
         settings = BankSettings(count, replace(RECIPE, **changes), seed, processes)
         return obtain_bank(
-            Architecture(build, {}), data, pool, settings, store=ModelStore(tmp_path / store), device=CPU
+            Architecture(build, {}, (0.1307,), (0.3081,)),
+            data,
+            pool,
+            settings,
+            store=ModelStore(tmp_path / store),
+            device=CPU,
         )
 
     return call
@@ -105,7 +110,7 @@ def test_another_recipe_pool_or_seed_is_another_bank(obtain, data, pool, make_im
         names.add(tuple(obtain(2, **change).fingerprints))
     names.add(tuple(obtain(2, build=lambda: LeNet(classes=10)).fingerprints))
     other = obtain_bank(
-        Architecture(mlp, {}),
+        Architecture(mlp, {}, (0.1307,), (0.3081,)),
         data,
         make_images(40, seed=3),
         BankSettings(2, RECIPE, 0, 1),
@@ -143,7 +148,14 @@ def _slow_bank(folder: Path, data: DataSet, pool: object) -> None:
         return train(*arguments)
 
     shadow_training._train = then_hang
-    obtain_bank(Architecture(mlp, {}), data, pool, settings, store=ModelStore(folder / "store"), device=CPU)
+    obtain_bank(
+        Architecture(mlp, {}, (0.1307,), (0.3081,)),
+        data,
+        pool,
+        settings,
+        store=ModelStore(folder / "store"),
+        device=CPU,
+    )
 
 
 def test_a_killed_run_loses_only_what_was_in_flight(data, pool, obtain, tmp_path):
@@ -160,7 +172,14 @@ def test_a_killed_run_loses_only_what_was_in_flight(data, pool, obtain, tmp_path
 def test_two_runs_at_once_train_each_model_once(data, pool, tmp_path):
     def counted(answers: object) -> None:
         settings = BankSettings(6, RECIPE, 0, 1)
-        bank = obtain_bank(Architecture(mlp, {}), data, pool, settings, store=ModelStore(tmp_path / "s"), device=CPU)
+        bank = obtain_bank(
+            Architecture(mlp, {}, (0.1307,), (0.3081,)),
+            data,
+            pool,
+            settings,
+            store=ModelStore(tmp_path / "s"),
+            device=CPU,
+        )
         answers.put(bank.trained)
 
     context = multiprocessing.get_context("fork")

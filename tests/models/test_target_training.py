@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from privattack.data.images import normalise
 from privattack.errors import UserError
 from privattack.models.lightning_modules import TargetModule
 from privattack.models.networks import MLP, ConvNet, LeNet
@@ -63,7 +62,7 @@ def test_a_training_is_the_studys_recipe_in_plain_pytorch(fitted, make_images):
     for epoch in range(3):
         for places in torch.randperm(70, generator=generator(2, "target.order", epoch)).split(16):
             batch = members.take(places)
-            loss = F.nll_loss(F.log_softmax(plain(normalise(batch.pixels())), dim=1), batch.labels)
+            loss = F.nll_loss(F.log_softmax(plain(batch.pixels()), dim=1), batch.labels)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

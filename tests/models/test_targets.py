@@ -41,7 +41,7 @@ def lenet() -> nn.Module:
 
 @pytest.fixture
 def data(make_images):
-    return DataSet("blocks", 10, make_images(80), make_images(30, seed=1), "c0ffee")
+    return DataSet("blocks", 10, make_images(80), make_images(30, seed=1), "c0ffee", (0.1307,), (0.3081,))
 
 
 @pytest.fixture
@@ -52,8 +52,9 @@ def obtain(data, tmp_path):
         *, build=lenet, network=SETTINGS, data=data, members=MEMBERS, seed=0, checkpoint=None, progress=False, **changes
     ):
         return obtain_target(
-            Architecture(build, network), dataclasses.replace(RECIPE, **changes), data, members, seed=seed,
-            store=ModelStore(tmp_path / "store"), device=torch.device("cpu"), checkpoint=checkpoint, progress=progress,
+            Architecture(build, network, (0.1307,), (0.3081,)), dataclasses.replace(RECIPE, **changes), data, members,
+            seed=seed, store=ModelStore(tmp_path / "store"), device=torch.device("cpu"), checkpoint=checkpoint,
+            progress=progress,
         )  # fmt: skip
 
     return call
@@ -85,7 +86,7 @@ def test_what_the_judge_is_told_is_what_the_target_answers(obtain, data):
 def test_a_target_trained_in_another_store_is_the_same(obtain, data, tmp_path):
     torch.manual_seed(77)
     elsewhere = obtain_target(
-        Architecture(lenet, SETTINGS), RECIPE, data, MEMBERS, seed=0,
+        Architecture(lenet, SETTINGS, (0.1307,), (0.3081,)), RECIPE, data, MEMBERS, seed=0,
         store=ModelStore(tmp_path / "elsewhere"), device=torch.device("cpu"),
     )  # fmt: skip
     assert_same(elsewhere, obtain())
@@ -144,7 +145,9 @@ def test_a_users_own_weights_are_the_target(name, obtain, data, tmp_path):
     own = lenet()
     path = weights_of(own, tmp_path / name)
     target = obtain(checkpoint=str(path))
-    assert all(torch.equal(w, own.state_dict()[name]) for name, w in target.model.model.network.state_dict().items())
+    assert all(
+        torch.equal(w, own.state_dict()[name]) for name, w in target.model.model.network.network.state_dict().items()
+    )
     assert (target.trained, target.history) == (False, [])
     assert_same(obtain(checkpoint=str(path)), target)
     assert torch.equal(target.test_log_probabilities, target.model.model(data.test.pixels()))

@@ -31,7 +31,7 @@ class Batch:
         places: which images of the pool they are; `NONE` for those that the attack made.
     """
 
-    images: Float[Tensor, "n 1 28 28"]
+    images: Float[Tensor, "n c h w"]
     own_labels: Int64[Tensor, " n"]
     places: Int64[Tensor, " n"]
 

@@ -6,7 +6,8 @@ generator and 65 of the student with the default settings: too few for the gener
 attack of this size shows is how far answers about smooth noise go.
 """
 
-from collections.abc import Callable, Generator, Sequence
+import math
+from collections.abc import Generator, Sequence
 
 import torch
 from jaxtyping import Float
@@ -16,14 +17,14 @@ from torch.nn.functional import log_softmax
 from privattack.attacks.extraction.base import NONE, Asked, Batch, ExtractionAttack
 from privattack.attacks.knowledge import Querying
 from privattack.checks import Few, Positive, checked
-from privattack.data.images import normalise
+from privattack.data.images import Shape
 from privattack.data.query_pool import QueryPool
 from privattack.defences.base import Reveals
 from privattack.models.stacking import stack
 from privattack.models.surrogate import Loss, SurrogateTrainer, cross_entropy
 from privattack.randomness import derive, generator
 
-Game = Generator[Float[Tensor, "repetitions n 1 28 28"], Float[Tensor, "repetitions n classes"], None]
+Game = Generator[Float[Tensor, "repetitions n c h w"], Float[Tensor, "repetitions n classes"], None]
 
 
 def centred_absolute_error(
@@ -100,7 +101,7 @@ class DataFree(ExtractionAttack):
     ) -> list[Batch]:
         """Return the images of the next step; see the base class."""
         if len(asked[0].images) == 0:
-            self._game = self._play(pool.classes, surrogates, reveals, seeds)
+            self._game = self._play(pool.images.shape, pool.classes, surrogates, reveals, seeds)
             images = next(self._game)
         else:
             images = self._game.send(torch.stack([one.responses[self._before :] for one in asked]))
@@ -108,24 +109,26 @@ class DataFree(ExtractionAttack):
         none = torch.full((images.shape[1],), NONE)
         return [Batch(part, none, none) for part in images]
 
-    def _play(self, classes: int, surrogates: SurrogateTrainer, reveals: Reveals, seeds: Sequence[int]) -> Game:
+    def _play(
+        self, shape: Shape, classes: int, surrogates: SurrogateTrainer, reveals: Reveals, seeds: Sequence[int]
+    ) -> Game:
         """Train generators and students; yield the images to ask about, and get the answers to them."""
         loss: Loss = self.published_loss if reveals is Reveals.SCORES else cross_entropy
-        generators = [_build(lambda: image_generator(self.latent), seed, "generator") for seed in seeds]
-        students = [_build(lambda: surrogates.network(classes=classes), seed, "student") for seed in seeds]
+        generators = [_generator(self.latent, shape, derive(seed, "datafree", "generator")) for seed in seeds]
+        students = [surrogates.build(shape, classes, seed=derive(seed, "datafree", "student")) for seed in seeds]
         student = stack(students).eval()  # so that dropout draws nothing
         differ = torch.optim.Adam(nn.ModuleList(generators).parameters(), lr=self.generator_lr)
         agree = torch.optim.Adam(student.parameters(), lr=surrogates.lr)
         randoms = [generator(seed, "datafree.draws") for seed in seeds]
 
-        def generate() -> Float[Tensor, "repetitions batch 1 28 28"]:
+        def generate() -> Float[Tensor, "repetitions batch c h w"]:
             noise = [torch.randn(self.batch, self.latent, generator=random) for random in randoms]
             return torch.stack([network(part) for network, part in zip(generators, noise, strict=True)])
 
         def disagreement(
-            images: Float[Tensor, "repetitions n 1 28 28"], answers: Float[Tensor, "repetitions n classes"]
+            images: Float[Tensor, "repetitions n c h w"], answers: Float[Tensor, "repetitions n classes"]
         ) -> Float[Tensor, "repetitions n"]:
-            own = log_softmax(student(normalise(images)), dim=2)
+            own = log_softmax(student(images), dim=2)
             # Losses are means over images; with images in the place of surrogates there is one for each.
             each = loss(own.flatten(0, 1).unsqueeze(1), answers.flatten(0, 1).unsqueeze(1))
             return each.unflatten(0, own.shape[:2])
@@ -133,7 +136,9 @@ class DataFree(ExtractionAttack):
         while True:
             for _ in range(self.generator_steps):
                 made = generate()
-                directions = torch.stack([unit_directions(self.directions, self.batch, random) for random in randoms])
+                directions = torch.stack(
+                    [unit_directions(self.directions, self.batch, shape, random) for random in randoms]
+                )
                 beside = made.detach().unsqueeze(1) + self.epsilon * directions
                 images = as_pixels(torch.cat([made.detach().unsqueeze(1), beside], dim=1).flatten(1, 2))
                 answers = yield images
@@ -152,45 +157,50 @@ class DataFree(ExtractionAttack):
                 agree.step()
 
 
-def image_generator(latent: int) -> nn.Sequential:
-    """Return a network from `(n, latent)` noise to `(n, 1, 28, 28)` images before their last tanh.
+def image_generator(latent: int, shape: Shape) -> nn.Module:
+    """Return a network from `(n, latent)` noise to `(n, c, h, w)` images before their last tanh.
 
-    The paper's generator with fewer channels: two doublings of the resolution from 7x7, batch norms throughout.
+    The paper's generator with fewer channels: two doublings of the resolution, of 7x7 for 28x28, batch norms
+    throughout.
     """
+    channels, height, width = shape
+    first = (16, -(-height // 4), -(-width // 4))
     return nn.Sequential(
-        nn.Linear(latent, 16 * 7 * 7),
-        nn.Unflatten(1, (16, 7, 7)),
+        nn.Linear(latent, math.prod(first)),
+        nn.Unflatten(1, first),
         nn.BatchNorm2d(16),
         nn.Upsample(scale_factor=2),
         nn.Conv2d(16, 16, kernel_size=3, padding=1),
         nn.BatchNorm2d(16),
         nn.LeakyReLU(0.2),
-        nn.Upsample(scale_factor=2),
+        nn.Upsample((height, width)),
         nn.Conv2d(16, 8, kernel_size=3, padding=1),
         nn.BatchNorm2d(8),
         nn.LeakyReLU(0.2),
-        nn.Conv2d(8, 1, kernel_size=3, padding=1),
-        nn.BatchNorm2d(1, affine=False),
+        nn.Conv2d(8, channels, kernel_size=3, padding=1),
+        nn.BatchNorm2d(channels, affine=False),
     )
 
 
-def as_pixels(made: Float[Tensor, "*n 1 28 28"]) -> Float[Tensor, "*n 1 28 28"]:
+def as_pixels(made: Float[Tensor, "*n c h w"]) -> Float[Tensor, "*n c h w"]:
     """Return a generator's images with pixels in [0, 1]."""
     return (made.tanh() + 1) / 2
 
 
-def unit_directions(count: int, batch: int, random: torch.Generator) -> Float[Tensor, "count batch 1 28 28"]:
+def unit_directions(
+    count: int, batch: int, shape: Shape, random: torch.Generator
+) -> Float[Tensor, "count batch c h w"]:
     """Return random directions of length 1 in the space of images."""
-    directions = torch.randn(count, batch, 1, 28, 28, generator=random)
+    directions = torch.randn(count, batch, *shape, generator=random)
     return directions / directions.flatten(2).norm(dim=2).view(count, batch, 1, 1, 1)
 
 
 def forward_difference(
     here: Float[Tensor, "e n"],
     beside: Float[Tensor, "e m n"],
-    directions: Float[Tensor, "e m n 1 28 28"],
+    directions: Float[Tensor, "e m n c h w"],
     epsilon: float,
-) -> Float[Tensor, "e n 1 28 28"]:
+) -> Float[Tensor, "e n c h w"]:
     """Estimate a gradient from values at a point and at `epsilon` from it along each of m unit directions.
 
     A random direction's share of a gradient is, on average, one by the number of pixels; the estimate makes up for it.
@@ -199,7 +209,7 @@ def forward_difference(
     return directions[0, 0, 0].numel() * (slopes[..., None, None, None] * directions).mean(dim=1)
 
 
-def _build(network: Callable[[], nn.Module], seed: int, name: str) -> nn.Module:
+def _generator(latent: int, shape: Shape, seed: int) -> nn.Module:
     with torch.random.fork_rng():
-        torch.manual_seed(derive(seed, "datafree", name))
-        return network()
+        torch.manual_seed(seed)
+        return image_generator(latent, shape)

@@ -124,10 +124,10 @@ class JacobianAugmentation(ExtractionAttack):
 
 def towards(
     surrogates: Surrogates,
-    images: Float[Tensor, "repetitions n 1 28 28"],
+    images: Float[Tensor, "repetitions n c h w"],
     classes: Int64[Tensor, "repetitions n"],
     step: float,
-) -> Float[Tensor, "repetitions n 1 28 28"]:
+) -> Float[Tensor, "repetitions n c h w"]:
     """Return images changed by one step in each pixel, in [0, 1], so that surrogates find the given classes likelier.
 
     The sign of a probability's gradient is that of its logarithm's, which does not vanish where a surrogate is sure.

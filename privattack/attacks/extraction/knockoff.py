@@ -125,7 +125,7 @@ class Bandits:
         self,
         actions: Int64[Tensor, "repetitions n"],
         answers: Float64[Tensor, "repetitions n classes"],
-        images: Float[Tensor, "repetitions new 1 28 28"],
+        images: Float[Tensor, "repetitions new c h w"],
     ) -> None:
         """Move the preferences by the newest answers.
 
@@ -148,7 +148,7 @@ class Bandits:
 
     @torch.inference_mode()
     def _losses(
-        self, images: Float[Tensor, "repetitions new 1 28 28"], answers: Float64[Tensor, "repetitions new classes"]
+        self, images: Float[Tensor, "repetitions new c h w"], answers: Float64[Tensor, "repetitions new classes"]
     ) -> Float64[Tensor, "repetitions new"]:
         """Return the cross-entropy of the answers under the surrogates, or under equal odds while there is none."""
         if self.trained is None:

@@ -95,7 +95,7 @@ class LabelOnlyAugmentation(ScoreAttack):
         answers = (ask(view).argmax(dim=1) for view in self.views(candidates.pixels()))
         return np.stack([(answered == candidates.labels).numpy() for answered in answers], axis=1)
 
-    def views(self, pixels: Float[Tensor, "n 1 28 28"]) -> Iterator[Float[Tensor, "n 1 28 28"]]:
+    def views(self, pixels: Float[Tensor, "n c h w"]) -> Iterator[Float[Tensor, "n c h w"]]:
         """Go through the images themselves, and their copies of each kind: first the shifted, then the rotated."""
         yield pixels
         for right, down in self.moves:
@@ -104,13 +104,16 @@ class LabelOnlyAugmentation(ScoreAttack):
             yield rotate(pixels, degrees)
 
 
-def rotate(pixels: Float[Tensor, "n 1 28 28"], degrees: float) -> Float[Tensor, "n 1 28 28"]:
+def rotate(pixels: Float[Tensor, "n c h w"], degrees: float) -> Float[Tensor, "n c h w"]:
     """Return images turned counter-clockwise about their centre, bilinear, the rest zero."""
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    turn = torch.tensor([[[cosine, -sine, 0.0], [sine, cosine, 0.0]]])
-    grid = affine_grid(turn, [1, 1, 28, 28], align_corners=False)
+    height, width = pixels.shape[2:]
+    # In these coordinates an image reaches from -1 to 1 along either axis.
+    turn = torch.tensor([[[cosine, -sine * (height / width), 0.0], [sine * (width / height), cosine, 0.0]]])
+    grid = affine_grid(turn, [1, 1, height, width], align_corners=False)
     # As channels of one image, all share one grid. Rounding may pass 1.
-    return grid_sample(pixels.transpose(0, 1), grid, align_corners=False).transpose(0, 1).clamp(0, 1)
+    channels = pixels.reshape(1, -1, height, width)
+    return grid_sample(channels, grid, align_corners=False).view_as(pixels).clamp(0, 1)
 
 
 def _moves(shift: int) -> list[tuple[int, int]]:

@@ -21,7 +21,6 @@ from privattack.data.images import digests
 from privattack.errors import SettingError
 from privattack.randomness import generator
 
-PIXELS = 28 * 28
 TINY = 1e-12  # below every norm but zero
 IMAGES_AT_ONCE = 50  # each with some hundred points around it in memory
 
@@ -35,7 +34,7 @@ class LabelOnlyBoundary(ScoreAttack):
         initial_gradient_queries: how many of them the first estimate of a gradient takes; the t-th takes sqrt(t)
             times as many.
         theta: how near to the boundary a binary search ends, as a share of its length. The paper's
-            784^(-3/2) = 4.6e-5 takes 15 queries each time, for which a few hundred leave no room.
+            (c h w)^(-3/2), 4.6e-5 for 1x28x28, takes 15 queries each time, for which a few hundred leave no room.
 
     Raises:
         UserError: `queries` are too few for one round.
@@ -84,7 +83,7 @@ class LabelOnlyBoundary(ScoreAttack):
 
 def boundary_distances(
     ask: Ask,
-    images: Float[Tensor, "n 1 28 28"],
+    images: Float[Tensor, "n c h w"],
     labels: Int64[Tensor, " n"],
     *,
     queries: int,
@@ -96,8 +95,8 @@ def boundary_distances(
 
     Each is the distance of a point that the model was asked about and gave another label than the true one. An image
     that itself gets another label has the distance 0. A search starts from the nearest of the other images that got
-    another label; where there is none, the distance is the diagonal of all images, 28. More queries never give a
-    larger distance.
+    another label; where there is none, the distance is the diagonal of all images, 28 for 1x28x28. More queries never
+    give a larger distance.
 
     Args:
         ask: of its answers, only the winning class is used.
@@ -110,11 +109,11 @@ def boundary_distances(
     distances = torch.zeros(len(images), dtype=torch.float64)
     for part in (answered == labels).nonzero().flatten().split(IMAGES_AT_ONCE):
         gaps = torch.cdist(flat[part], flat).masked_fill(answered == labels[part, None], math.inf)
-        distances[part] = math.sqrt(PIXELS)
+        distances[part] = math.sqrt(flat.shape[1])
         has_start = gaps.isfinite().any(dim=1)
         if has_start.any():
             who, starts = part[has_start], flat[gaps[has_start].argmin(dim=1)]
-            search = _Search(ask, flat[who], labels[who], starts, queries=queries - 1, theta=theta, seed=seed)
+            search = _Search(ask, images[who], labels[who], starts, queries=queries - 1, theta=theta, seed=seed)
             distances[who] = search.run(initial_gradient_queries)
     return distances.numpy()
 
@@ -122,30 +121,31 @@ def boundary_distances(
 class _Search:
     """HopSkipJump for k images at once, each with a count of queries and a point beyond the boundary of its own.
 
-    `who` says which of them a step is about. Points are rows of 784 pixels.
+    `who` says which of them a step is about. Points are rows of c h w numbers.
     """
 
     def __init__(
         self,
         ask: Ask,
-        images: Float[Tensor, "k 784"],
+        images: Float[Tensor, "k c h w"],
         labels: Int64[Tensor, " k"],
-        starts: Float[Tensor, "k 784"],
+        starts: Float[Tensor, "k numbers"],
         *,
         queries: int,
         theta: float,
         seed: int,
     ) -> None:
         self.ask = ask
-        self.images = images
+        self.shape = images.shape[1:]
+        self.images = images.flatten(1)
         self.labels = labels
         self.points = starts.clone()
-        self.distances = _norms(starts - images)
+        self.distances = _norms(starts - self.images)
         self.radii = torch.zeros(len(images))
         self.left = torch.full((len(images),), queries)
         self.theta = theta
         self.halvings = _halvings(theta)
-        names = digests(images.view(-1, 1, 28, 28))
+        names = digests(images)
         self.random = [generator(seed, "boundary", name.hex()) for name in names]
 
     def run(self, initial_gradient_queries: int) -> Float64[Tensor, " k"]:
@@ -164,8 +164,8 @@ class _Search:
     def approach(self, who: Int64[Tensor, " m"]) -> None:
         """Move points towards their images, as far as they stay beyond the boundary, by binary search (algorithm 1)."""
         images, starts = self.images[who], self.points[who]
-        # The width of what the search leaves open, sqrt(784) times: a random direction is as far across it.
-        self.radii[who] = math.sqrt(PIXELS) * self.theta * (starts - images).norm(dim=1)
+        # The width of what the search leaves open, sqrt(c h w) times: a random direction is as far across it.
+        self.radii[who] = math.sqrt(images.shape[1]) * self.theta * (starts - images).norm(dim=1)
         low, high = torch.zeros(len(who), 1), torch.ones(len(who), 1)
         for _ in range(self.halvings):
             middle = (low + high) / 2
@@ -173,10 +173,12 @@ class _Search:
             low, high = torch.where(crossed, low, middle), torch.where(crossed, middle, high)
         self.points[who] = images.lerp(starts, high)
 
-    def gradient(self, who: Int64[Tensor, " m"], directions: int) -> Float[Tensor, "m 784"]:
+    def gradient(self, who: Int64[Tensor, " m"], directions: int) -> Float[Tensor, "m numbers"]:
         """Return unit vectors that lead across the boundary, by Monte Carlo with a baseline (section III.C)."""
         centres = self.points[who].unsqueeze(1)
-        noise = torch.stack([torch.randn(directions, PIXELS, generator=self.random[number]) for number in who])
+        noise = torch.stack(
+            [torch.randn(directions, centres.shape[2], generator=self.random[number]) for number in who]
+        )
         noise *= self.radii[who, None, None] / noise.norm(dim=2, keepdim=True)
         points = noise.add_(centres).clamp_(0, 1)
         signs = 2.0 * self.crossed(who, points) - 1
@@ -186,7 +188,7 @@ class _Search:
         sums = torch.einsum("mb,mbp->mp", weights, points - centres)
         return sums / sums.norm(dim=1, keepdim=True).clamp_min(TINY)
 
-    def leap(self, who: Int64[Tensor, " m"], ahead: Float[Tensor, "m 784"], round_number: int) -> None:
+    def leap(self, who: Int64[Tensor, " m"], ahead: Float[Tensor, "m numbers"], round_number: int) -> None:
         """Move points ahead, by steps that are halved until they end beyond the boundary."""
         steps = ahead * (self.points[who] - self.images[who]).norm(dim=1, keepdim=True) / math.sqrt(round_number)
         while len(who):
@@ -196,9 +198,9 @@ class _Search:
             again = ~crossed & (self.left[who] > 0)
             who, steps = who[again], steps[again] / 2
 
-    def crossed(self, who: Int64[Tensor, " m"], points: Float[Tensor, "m b 784"]) -> Bool[Tensor, "m b"]:
+    def crossed(self, who: Int64[Tensor, " m"], points: Float[Tensor, "m b numbers"]) -> Bool[Tensor, "m b"]:
         """Ask about b points for each image; count them, and keep the distance of the nearest beyond the boundary."""
-        answered = self.ask(points.reshape(-1, 1, 28, 28)).argmax(dim=1).view(points.shape[:2])
+        answered = self.ask(points.reshape(-1, *self.shape)).argmax(dim=1).view(points.shape[:2])
         crossed = answered != self.labels[who, None]
         nearest = _norms(points - self.images[who, None]).masked_fill(~crossed, math.inf).amin(dim=1)
         self.distances[who] = torch.minimum(self.distances[who], nearest)
@@ -206,7 +208,7 @@ class _Search:
         return crossed
 
 
-def _norms(differences: Float[Tensor, "*rows 784"]) -> Float64[Tensor, "*rows"]:
+def _norms(differences: Float[Tensor, "*rows numbers"]) -> Float64[Tensor, "*rows"]:
     return torch.linalg.vector_norm(differences, dim=-1, dtype=torch.float64)
 
 

@@ -170,7 +170,7 @@ class Lira(AnswerAttack):
         return margins
 
 
-def shift(pixels: Float[Tensor, "n 1 28 28"], number: int) -> Float[Tensor, "n 1 28 28"]:
+def shift(pixels: Float[Tensor, "n c h w"], number: int) -> Float[Tensor, "n c h w"]:
     """Return images shifted by 1 + number // 4 pixels, to the right, left, down or up in turn, the rest zero."""
     far = 1 + number // 4
     right, down = ((far, 0), (-far, 0), (0, far), (0, -far))[number % 4]

@@ -87,5 +87,5 @@ def _learn(
     ).fit(components, taught)
 
 
-def _pixels(images: LabelledImages) -> Float[np.ndarray, "n 784"]:
+def _pixels(images: LabelledImages) -> Float[np.ndarray, "n numbers"]:
     return images.pixels().flatten(1).numpy()

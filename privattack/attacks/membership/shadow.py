@@ -20,7 +20,7 @@ from privattack.defences.base import Reveals
 from privattack.randomness import derive
 from privattack.service import Service
 
-# Pixels in [0, 1], (n, 1, 28, 28), to log-probabilities (n, classes): a service's query, or a model of the attacker's.
+# Pixels in [0, 1], (n, c, h, w), to log-probabilities (n, classes): a service's query, or a model of the attacker's.
 Ask = Callable[[Tensor], Tensor]
 
 
@@ -75,9 +75,9 @@ class Auxiliary:
     candidates: LabelledImages
     public: LabelledImages
     shadows: Sequence[ShadowModel]
-    _pixels: dict[str, Float[Tensor, "_ 1 28 28"]] = field(default_factory=dict, repr=False)
+    _pixels: dict[str, Float[Tensor, "_ c h w"]] = field(default_factory=dict, repr=False)
 
-    def pixels(self, part: str) -> Float[Tensor, "_ 1 28 28"]:
+    def pixels(self, part: str) -> Float[Tensor, "_ c h w"]:
         """Return the `candidates` or the `public` images as a service takes them, made once."""
         if part not in self._pixels:
             self._pixels[part] = getattr(self, part).pixels()
