@@ -11,7 +11,6 @@ from privattack.attacks.knowledge import Knowledge
 from privattack.data.query_pool import QueryPool
 from privattack.defences.base import Defence
 from privattack.defences.flatten import Flatten
-from privattack.defences.label_only import LabelOnly
 from privattack.defences.none import NoDefence
 from privattack.errors import UserError
 from privattack.service import Service
@@ -20,6 +19,7 @@ from tests.composing import attacks, made
 from tests.services import Front
 
 BUDGET = 110  # several rounds of every attack, the last of them cut short
+SMALL = 50
 QUICK = {
     "activethief": ["attack.start=30"],
     "jbda": ["attack.start=30"],
@@ -92,6 +92,11 @@ def run(make, pool):
     return extract(make(), pool, BUDGET)
 
 
+@pytest.fixture(scope="module")
+def small_run(make, pool):
+    return extract(make(), pool, SMALL)
+
+
 def test_the_budget_is_spent_and_never_exceeded(run):
     for service, target, asked in zip(run.services, run.targets, run.extraction.asked, strict=True):
         assert torch.equal(torch.cat(target.asked), asked.images)
@@ -114,11 +119,9 @@ def test_the_pool_stays_as_it_is_and_its_images_are_named_by_their_places(run, p
         assert torch.equal(asked.images[owned], pool.images.take(asked.places[owned]).pixels())
 
 
-def test_queries_of_a_small_budget_are_the_first_of_a_larger_one_and_differ_over_repetitions(make, pool, run):
-    for budget in (75, 30):
-        small = extract(make(), pool, budget).extraction
-        for more, fewer in zip(run.extraction.asked, small.asked, strict=True):
-            assert torch.equal(more.images[:budget], fewer.images)
+def test_queries_of_a_small_budget_are_the_first_of_a_larger_one_and_differ_over_repetitions(run, small_run):
+    for more, fewer in zip(run.extraction.asked, small_run.extraction.asked, strict=True):
+        assert torch.equal(more.images[:SMALL], fewer.images)
     first, second = run.extraction.asked
     assert not torch.equal(first.images, second.images)
 
@@ -134,26 +137,25 @@ def test_a_repetition_is_the_same_whichever_others_run(make, pool, run, pixels):
 
 def test_the_same_seeds_give_the_same_outcome_whatever_ran_before(make, pool, run, pixels):
     attack = make()
-    extract(attack, pool, BUDGET - 20, seeds=[8])
+    extract(attack, pool, 40, seeds=[8])
     again = extract(attack, pool, BUDGET).extraction
     for one, other in zip(again.asked, run.extraction.asked, strict=True):
         assert torch.equal(one.images, other.images)
     assert torch.equal(again.surrogates.predict(pixels), run.extraction.surrogates.predict(pixels))
 
 
-def test_a_curve_is_what_runs_of_each_budget_would_find(make, pool, run, pixels):
-    curve = extract(make(), pool, 60, BUDGET).extraction.curve
-    assert [budget for budget, _ in curve] == [60, BUDGET]
-    alone = [extract(make(), pool, 60).extraction.surrogates, run.extraction.surrogates]
-    for (_, surrogates), other in zip(curve, alone, strict=True):
-        assert torch.equal(surrogates.predict(pixels), other.predict(pixels))
+def test_a_curve_is_what_runs_of_each_budget_would_find(make, pool, run, small_run, pixels):
+    curve = extract(make(), pool, SMALL, BUDGET).extraction.curve
+    assert [budget for budget, _ in curve] == [SMALL, BUDGET]
+    for (_, surrogates), alone in zip(curve, (small_run, run), strict=True):
+        assert torch.equal(surrogates.predict(pixels), alone.extraction.surrogates.predict(pixels))
 
 
-@pytest.mark.parametrize("defence", [NoDefence(), LabelOnly(), Flatten()], ids=lambda defence: type(defence).__name__)
+@pytest.mark.parametrize("defence", [NoDefence(), Flatten()], ids=lambda defence: type(defence).__name__)
 def test_the_adaptive_attacker_copies_a_linear_target_and_the_published_one_an_open_one(
     make, defence, make_images, pixels
 ):
-    extraction = extract(make(), QueryPool(make_images(300), 10), 250, defence=defence, epochs=8).extraction
+    extraction = extract(make(), QueryPool(make_images(300), 10), 200, defence=defence, epochs=8).extraction
     found = fidelity(extraction, pixels)
     assert found["adaptive"] > 0.8
     assert found["published"] > 0.8 or not isinstance(defence, NoDefence)
