@@ -66,6 +66,7 @@ class Target(Training):
     seed: Seed
     train_size: Count | None
     checkpoint: PathText | None
+    members: PathText | None
 
 
 class Shadow(Training):

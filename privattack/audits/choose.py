@@ -1,6 +1,6 @@
 """Which audit an attack belongs to, and what of the settings that audit needs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, cast
 
@@ -32,28 +32,39 @@ from privattack.models.shadow_bank import BankSettings, obtain_bank
 from privattack.models.store import ModelStore
 from privattack.models.surrogate import SurrogateTrainer
 
+NOTHING: Mapping[Group, ImageSource] = {}
+
 
 def choose_audit(
     attack: object,
     config: DictConfig,
     data: DataSet,
-    split: TrainingSplit,
+    split: TrainingSplit | None,
     defence: Defence,
     *,
     store: ModelStore,
     device: torch.device,
     seeds: Sequence[int],
+    given: Mapping[Group, ImageSource] = NOTHING,
+    shadow: Architecture | None = None,
 ) -> Audit:
     """Return how an attack runs with these settings.
+
+    Args:
+        split: None where nobody knows which images the target was trained on.
+        given: where images come from that the settings do not say.
+        shadow: the shadow models' architecture, where the settings do not say it.
 
     Raises:
         UserError: it cannot.
     """
     if config.targets is not None and not isinstance(attack, ShadowAttack):
         raise UserError(f"targets={config.targets}: needs an attack with shadow models, such as attack=lira.")
-    members, held_out = data.train.take(split.members), data.train.take(split.held_out)
+    nobody = torch.empty(0, dtype=torch.int64)
+    members = data.train.take(nobody if split is None else split.members)
+    held_out = data.train.take(nobody if split is None else split.held_out)
     if isinstance(attack, ExtractionAttack | ExtractThenInfer):
-        source = _source(config, "pool")
+        source = given.get("pool") or _source(config, "pool")
         owned, has_labels = source.images("pool", held_out=held_out, test=data.test, classes=data.classes)
         queries = QueryPool(owned, data.classes, has_labels)
         surrogates = make(config, "surrogate", SurrogateTrainer, mean=data.mean, std=data.std)
@@ -77,24 +88,30 @@ def choose_audit(
         raise UserError(
             f"attack={config.attack._target_}: needs a subclass of ExtractionAttack, MembershipAttack or ShadowAttack."
         )
-    choice = _source(config, "nonmembers")
+    if split is None and config.targets is None:
+        raise UserError(
+            f"target.checkpoint={config.target.checkpoint}: nobody says which images it was trained on, and membership "
+            "inference is judged by that; name them by target.members=, or extract the model, as by attack=mea."
+        )
+    choice = given.get("nonmembers") or _source(config, "nonmembers")
     nonmembers, _ = choice.images("nonmembers", held_out=held_out, test=data.test, classes=data.classes)
     if isinstance(attack, ExtractThenInfer):
         return ChainAudit(attack, data, queries, surrogates, members, nonmembers, budget=budget, seeds=seeds)
     if isinstance(attack, MembershipAttack):
         return MembershipAudit(attack, members, nonmembers, budget=budget, seeds=seeds)
-    shadow = config.shadow
-    _check_recipe(config)
+    if shadow is None:
+        _check_recipe(config)
+    architecture = shadow or architecture_of(config, "shadow", data)
     seed = config.target.seed
     most = len(data.train) // 2 if isinstance(choice, Holdout) else len(nonmembers)
-    pool = make_shadow_pool(members, nonmembers, most=most, seed=seed, may_be_smaller=shadow.other_recipe)
-    settings = BankSettings(shadow.count, recipe_of(shadow), seed, shadow.processes)
+    pool = make_shadow_pool(members, nonmembers, most=most, seed=seed, may_be_smaller=config.shadow.other_recipe)
+    settings = BankSettings(config.shadow.count, recipe_of(config.shadow), seed, config.shadow.processes)
     return ShadowAudit(
         attack,
         data,
         pool,
         lambda: obtain_bank(
-            architecture_of(config, "shadow", data),
+            architecture,
             data,
             pool.images,
             settings,
@@ -103,7 +120,7 @@ def choose_audit(
             progress=config.trainer.progress,
         ),
         defence,
-        shadows=shadow.count,
+        shadows=config.shadow.count,
         targets=config.targets,
         budget=budget,
         seeds=seeds,
@@ -113,10 +130,11 @@ def choose_audit(
 def _source(config: DictConfig, group: Group) -> ImageSource:
     """Return where the query pool, or the non-members, come from."""
     source = make(config, group, ImageSource)
-    if config.target.checkpoint is not None and isinstance(source, Holdout):
+    unknown = config.target.checkpoint is not None and config.target.members is None
+    if unknown and isinstance(source, Holdout):
         raise UserError(
             f"{group}=holdout: nobody says which images target.checkpoint={config.target.checkpoint} was not trained "
-            f"on; choose {group}=test, or another that it cannot have seen."
+            f"on; name those that it was trained on by target.members=, or choose {group}=test."
         )
     return source
 

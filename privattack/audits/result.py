@@ -95,7 +95,7 @@ def _run(config: DictConfig, choices: Mapping[str, str], outcome: Outcome) -> Ru
 
 
 def _target(targets: Sequence[TrainedTarget], data: DataSet) -> Target:
-    learnt = [proportion(target.member_hits.numpy()) for target in targets]
+    learnt = [_learnt(target) for target in targets]
     right = [target.test_log_probabilities.argmax(dim=1) == data.test.labels for target in targets]
     fingerprints = [target.fingerprint for target in targets]
     return Target(
@@ -105,6 +105,12 @@ def _target(targets: Sequence[TrainedTarget], data: DataSet) -> Target:
         fingerprint=fingerprints[0] if len(targets) == 1 else fingerprint({"targets": fingerprints}),
         classes=data.classes,
     )
+
+
+def _learnt(target: TrainedTarget) -> Measurement:
+    if target.member_hits is None:
+        return Measurement.missing(0, "nobody says which images the target was trained on")
+    return proportion(target.member_hits.numpy())
 
 
 def _combined(figures: list[Measurement]) -> Measurement:

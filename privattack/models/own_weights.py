@@ -68,7 +68,7 @@ def _read(path: Path, setting: str) -> State:
 def _own_names(state: State, expected: State, setting: str, network: str) -> State:
     """Return the weights by the network's own names."""
     first = next(iter(expected), "")
-    prefixes = {name.removesuffix(first) for name in state if name.endswith(first)}
+    prefixes = {name.removesuffix(first) for name in state if f".{name}".endswith(f".{first}")}
     fitting = [prefix for prefix in sorted(prefixes) if _shapes(_below(state, prefix)) == _shapes(expected)]
     if len(fitting) == 1:
         return _below(state, fitting[0])

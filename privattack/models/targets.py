@@ -14,6 +14,7 @@ from torch import Tensor
 from privattack.data.images import DataSet
 from privattack.errors import UserError
 from privattack.models.architecture import Architecture
+from privattack.models.dry_run import Output
 from privattack.models.own_weights import load_checkpoint
 from privattack.models.recipes import Recipe
 from privattack.models.remembered import RememberedTarget
@@ -31,7 +32,7 @@ class TrainedTarget:
         fingerprint: its address in the store.
         trained: whether it was trained in this run.
         history: its training, a row per epoch; empty for the user's own weights.
-        member_hits: for each member, whether the target names its class.
+        member_hits: for each member, whether the target names its class; None where nobody knows the members.
         test_log_probabilities: the target's answers for the test part.
     """
 
@@ -39,7 +40,7 @@ class TrainedTarget:
     fingerprint: str
     trained: bool
     history: list[dict[str, float]]
-    member_hits: Bool[Tensor, " m"]
+    member_hits: Bool[Tensor, " m"] | None
     test_log_probabilities: Float[Tensor, "n classes"]
     seconds: float
 
@@ -52,12 +53,13 @@ def obtain_target(
     architecture: Architecture,
     recipe: Recipe,
     data: DataSet,
-    members: Int64[Tensor, " m"],
+    members: Int64[Tensor, " m"] | None,
     *,
     seed: int,
     store: ModelStore,
     device: torch.device,
     checkpoint: str | None = None,
+    output: Output = Output.LOGITS,
     progress: bool = False,
     logger: Logger | None = None,
     lightning: bool = False,
@@ -65,9 +67,10 @@ def obtain_target(
     """Return the target of this architecture and recipe, trained only if nobody has trained it yet.
 
     Args:
-        members: indices into the training part.
+        members: indices into the training part; None where nobody knows those of a checkpoint.
         seed: decides initial weights, batch order and dropout.
         checkpoint: the user's own trained weights, instead of a training.
+        output: what the network answers with them.
         lightning: whether Lightning's Trainer trains it: to the same weights, slower.
 
     Raises:
@@ -77,12 +80,12 @@ def obtain_target(
     network = architecture.untrained(seed)
     address: dict[str, Any] = {
         "data": [data.name, data.checksum, data.classes],
-        "members": hashlib.sha256(members.numpy().tobytes()).hexdigest(),
+        "members": None if members is None else hashlib.sha256(members.numpy().tobytes()).hexdigest(),
         "network": architecture.address(network),
     }
 
     def judged(history: list[dict[str, float]]) -> StoredModel:
-        model = Target(network, device=device)
+        model = Target(network, device=device, output=output)
         outputs = {"train": model.answer(data.train), "test": model.answer(data.test)}
         if not all(answers.isfinite().all() for answers in outputs.values()):
             setting = f"lr={recipe.lr}" if checkpoint is None else f"checkpoint={checkpoint}"
@@ -93,6 +96,7 @@ def obtain_target(
         return StoredModel(network.network.state_dict(), outputs, history)
 
     def train(kept: Path) -> StoredModel:
+        assert members is not None
         learnt = data.train.take(members)
         train_one = train_by_lightning if lightning else train_target
         return judged(
@@ -102,6 +106,8 @@ def obtain_target(
             )
         )  # fmt: skip
 
+    if output is Output.PROBABILITIES:
+        address["output"] = output.value
     if checkpoint is None:
         address |= {"recipe": recipe.address, "seed": seed}
         stored, trained = store.obtain(address, train)
@@ -112,15 +118,15 @@ def obtain_target(
     key = (fingerprint(address), device.type)
     if key not in _remembered:
         _remembered.clear()
-        _remembered[key] = RememberedTarget(Target(network, device=device))
+        _remembered[key] = RememberedTarget(Target(network, device=device, output=output))
     model = _remembered[key]
-    on_members = model.remember(data.train, stored.outputs["train"])[members]
+    hits = model.remember(data.train, stored.outputs["train"]).argmax(dim=1) == data.train.labels
     return TrainedTarget(
         model=model,
         fingerprint=fingerprint(address),
         trained=trained,
         history=stored.history,
-        member_hits=on_members.argmax(dim=1) == data.train.labels[members],
+        member_hits=None if members is None else hits[members],
         test_log_probabilities=model.remember(data.test, stored.outputs["test"]),
         seconds=time.perf_counter() - started,
     )

@@ -24,6 +24,7 @@ TARGET: dict[str, tuple[Any, ...]] = {
     "target.network._target_": ("privattack.models.networks.LeNet", "privattack.models.networks.ConvNet"),
     "target.train_size": (None,),
     "target.checkpoint": (None,),
+    "target.members": (None,),
     "target.epochs": (25,),
     "target.lr": (1.0,),
     "target.gamma": (0.7,),
@@ -61,6 +62,8 @@ def deviations(run: Job) -> dict[str, str]:
     recipe = TARGET | (SURROGATE if run.attack == "mea" else {}) | DEFENCES.get(run.defence, {})
     # Not every source of images has files to verify.
     settings.setdefault("data.verify", True)
+    # Older results had no such setting.
+    settings.setdefault("target.members", None)
     deviating = {
         name: " or ".join("null" if value is None else str(value).rsplit("networks.", 1)[-1] for value in accepted)
         for name, accepted in recipe.items()

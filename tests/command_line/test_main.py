@@ -321,8 +321,11 @@ def test_any_value_may_fail_and_be_a_row(run_py):
     assert not any("NaN," in path.read_text() for path in Path("outputs").rglob("failure.json"))
 
 
-def test_the_users_own_weights_have_no_held_out_images(run_py):
+def test_the_users_own_weights_have_neither_members_nor_held_out_images(run_py):
     torch.save(MLP(classes=10).state_dict(), "mine.pth")
     ended = run_py(*FAST, "attack=mia", "nonmembers=holdout", "target.checkpoint=mine.pth", "budget=100")
     assert ended.status == 1
-    assert "nonmembers=holdout: nobody says which images target.checkpoint=mine.pth" in ended.complained
+    assert "target.checkpoint=mine.pth: nobody says which images it was trained on" in ended.complained
+    ended = run_py(*FAST, "attack=mea", "pool=holdout", "target.checkpoint=mine.pth", "budget=100")
+    assert ended.status == 1
+    assert "pool=holdout: nobody says which images target.checkpoint=mine.pth was not trained on" in ended.complained

@@ -280,6 +280,12 @@ def test_weights_of_another_network_are_told_which_layers_were_expected(tmp_path
         load_checkpoint(lenet(), path)
 
 
+def test_part_of_a_layers_name_is_no_prefix(tmp_path):
+    path = weights_of(lenet(), tmp_path / "mine.pth")  # linear1.weight ends as the perceptron's 1.weight does
+    with pytest.raises(UserError, match=r"1\.bias is missing in the file and \(128,\) in the network"):
+        load_checkpoint(MLP(classes=10), path)
+
+
 NUMBERS = {
     "sparse": (lambda weight: weight.to_sparse(), "a sparse tensor"),
     "quantised": (lambda weight: torch.quantize_per_tensor(weight, 0.1, 0, torch.qint8), "quantised numbers"),

@@ -8,7 +8,8 @@ class Loss(AnswerAttack):
     """Scores an image by log p_y, the negative of its loss."""
 
     name = "loss"
-    least_shadows = 2
+    least_shadows = 2  # for the threshold
+    scores_alone = True
 
     def score(self, observed: Answers, auxiliary: Auxiliary) -> Scores:
         """Return log p_y; see the base class."""

@@ -172,7 +172,13 @@ class ScoreAttack(ShadowAttack):
 
 
 class AnswerAttack(ScoreAttack):
-    """An attack that asks once about each image: in a suite, many share a transcript. An author writes `score`."""
+    """An attack that asks once about each image: in a suite, many share a transcript. An author writes `score`.
+
+    Attributes:
+        scores_alone: whether a score uses the answer about its image and nothing else.
+    """
+
+    scores_alone: bool = False
 
     def observe(self, ask: Ask, auxiliary: Auxiliary, *, seed: int) -> Answers:
         return plain_answers(ask, auxiliary)
