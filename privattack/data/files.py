@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import socket
+import tarfile
 import tempfile
 import zipfile
 import zlib
@@ -187,7 +188,10 @@ def _network_timeout() -> Iterator[None]:
 
 
 def _unpack(file: SourceFile, archive: Path, partial: str) -> Path:
-    """Unpack `file` into the folder `partial`; an archive is a gzip, or EMNIST's zip of one gzip per file."""
+    """Unpack `file` into the folder `partial`.
+
+    An archive is a gzip, CIFAR's gzipped tar, or EMNIST's zip of one gzip per file.
+    """
     name = Path(file.path).name
     unpacked = Path(partial, name)
     try:
@@ -196,8 +200,15 @@ def _unpack(file: SourceFile, archive: Path, partial: str) -> Path:
             if archive.suffix == ".zip":
                 members = stack.enter_context(zipfile.ZipFile(packed))
                 packed = stack.enter_context(members.open(f"gzip/{name}.gz"))
-            with gzip.open(packed) as source, unpacked.open("wb") as target:
+            source: IO[bytes] | gzip.GzipFile | None
+            if archive.name.endswith(".tar.gz"):
+                source = stack.enter_context(tarfile.open(fileobj=packed)).extractfile(file.path)
+            else:
+                source = stack.enter_context(gzip.open(packed))
+            if source is None:
+                raise KeyError(file.path)
+            with unpacked.open("wb") as target:
                 shutil.copyfileobj(source, target)
-    except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, KeyError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, KeyError) as error:
         raise _damaged(f"{name} cannot be unpacked from it", path=file.archive) from error
     return unpacked

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int64, UInt8
 from sklearn.datasets import load_digits
 from torch import Tensor
 from torch.nn.functional import interpolate
-from torchvision.datasets import EMNIST, MNIST, USPS
+from torchvision.datasets import EMNIST, MNIST, USPS, FashionMNIST
 from torchvision.datasets.mnist import read_image_file, read_label_file
 
 from privattack.checks import PathText, checked
@@ -21,11 +21,19 @@ from privattack.data.files import FileVersion, SourceFile, obtain
 from privattack.data.images import DataSet, LabelledImages
 from privattack.errors import UserError
 
-MNIST_MD5 = {
-    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
-    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
-    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
-    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+IDX_MD5: dict[type[MNIST], dict[str, str]] = {
+    MNIST: {
+        "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+        "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+        "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+        "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+    },
+    FashionMNIST: {
+        "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
+        "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
+        "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
+    },
 }
 MNIST_MEAN, MNIST_STD = (0.1307,), (0.3081,)
 Split = Literal["digits", "letters"]
@@ -48,13 +56,32 @@ def mnist(*, root: PathText, download: bool = True, verify: bool = True) -> Data
     return _data_set("mnist", 10, train, test)
 
 
-def mnist_part(*, train: bool, root: str, download: bool = True, verify: bool = True) -> LabelledImages:
-    """Return one part of MNIST; only that part's two files are needed."""
+@checked
+def fashion_mnist(*, root: PathText, download: bool = True, verify: bool = True) -> DataSet:
+    """Return Fashion-MNIST (Xiao et al. 2017, arXiv:1708.07747): MNIST's layout, 10 classes of clothes.
+
+    `root` is the folder that holds `FashionMNIST/raw`; `verify` as of MNIST.
+
+    Raises:
+        UserError: a file is damaged, or missing and cannot be fetched.
+    """
+    train, test = (
+        mnist_part(train=train, root=root, download=download, verify=verify, kind=FashionMNIST)
+        for train in (True, False)
+    )
+    return measured("fashion_mnist", 10, train, test)
+
+
+def mnist_part(
+    *, train: bool, root: str, download: bool = True, verify: bool = True, kind: type[MNIST] = MNIST
+) -> LabelledImages:
+    """Return one part of MNIST, or of another data set in its layout; only that part's two files are needed."""
     files = []
-    for (archive, archive_md5), (name, md5) in zip(MNIST.resources, MNIST_MD5.items(), strict=True):
+    for (archive, archive_md5), (name, md5) in zip(kind.resources, IDX_MD5[kind].items(), strict=True):
         if name.startswith("train") == train:
-            urls = tuple(f"{mirror}{archive}" for mirror in MNIST.mirrors)
-            files.append(SourceFile(f"MNIST/raw/{name}", f"MNIST/raw/{archive}", urls, archive_md5, md5))
+            urls = tuple(f"{mirror}{archive}" for mirror in kind.mirrors)
+            place = f"{kind.__name__}/raw"
+            files.append(SourceFile(f"{place}/{name}", f"{place}/{archive}", urls, archive_md5, md5))
     images, labels = obtain(files, root=root, download=download, verify=verify, instead=WITHOUT_FILES)
     return _idx_part(images, labels, classes=10, first_label=0, transpose=False)
 
@@ -154,18 +181,18 @@ def _idx_part(
     pixels, numbers = read_image_file(str(images.path)), read_label_file(str(labels.path)) - first_label
     if transpose:
         pixels = pixels.mT.contiguous()
-    return _checked_part(pixels.unsqueeze(1), numbers, labels.path, classes)
+    return checked_part(pixels.unsqueeze(1), numbers, labels.path, classes)
 
 
 @lru_cache(maxsize=2)
 def _usps_part(version: FileVersion, *, train: bool) -> LabelledImages:
     stored = USPS(version.path.parent, train=train)
     pixels = _enlarge(torch.from_numpy(stored.data).to(torch.float32))
-    return _checked_part(pixels, torch.tensor(stored.targets), version.path, 10)
+    return checked_part(pixels, torch.tensor(stored.targets), version.path, 10)
 
 
-def _checked_part(
-    images: UInt8[Tensor, "n 1 28 28"], labels: Int64[Tensor, " m"], path: Path, classes: int
+def checked_part(
+    images: UInt8[Tensor, "n c h w"], labels: Int64[Tensor, " m"], path: Path, classes: int
 ) -> LabelledImages:
     """Return the part, after the checks that no header can answer."""
     if len(images) != len(labels):
@@ -189,3 +216,6 @@ def _enlarge(images: Float[Tensor, "n height width"]) -> UInt8[Tensor, "n 1 28 2
 @lru_cache(maxsize=4)
 def _data_set(name: str, classes: int, train: LabelledImages, test: LabelledImages) -> DataSet:
     return DataSet.of(name, classes, train, test, mean=MNIST_MEAN, std=MNIST_STD)
+
+
+measured = lru_cache(maxsize=4)(DataSet.of)  # with the mean and the standard deviation of its training part

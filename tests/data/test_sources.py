@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from privattack.data import files, sources
-from privattack.data.sources import digits, emnist, emnist_part, mnist, mnist_part, usps, usps_part
+from privattack.data.sources import digits, emnist, emnist_part, fashion_mnist, mnist, mnist_part, usps, usps_part
 from privattack.errors import UserError
 
 REAL = os.environ.get("PRIVATTACK_DATA")
@@ -31,6 +31,15 @@ def test_mnist_is_mnist():
     assert (len(data.train), len(data.test), data.classes) == (60_000, 10_000, 10)
     assert data.train.labels[:5].tolist() == [5, 0, 4, 1, 9]
     assert data.test.images.to(torch.float32).mean().item() == pytest.approx(0.1325 * 255, abs=0.1)
+
+
+@needs_real_data
+def test_fashion_mnist_is_fashion_mnist():
+    data = fashion_mnist(root=REAL, download=False)
+    assert (data.name, len(data.train), len(data.test), data.classes) == ("fashion_mnist", 60_000, 10_000, 10)
+    assert data.train.labels[:5].tolist() == [9, 0, 0, 3, 0]
+    assert data.mean == pytest.approx([0.2860], abs=1e-4)
+    assert data.std == pytest.approx([0.3530], abs=1e-4)
 
 
 @needs_real_data
@@ -67,6 +76,15 @@ def test_own_files_in_mnist_layout_are_read_whole(own_mnist):
 def test_own_files_are_not_taken_for_mnist(own_mnist):
     with pytest.raises(UserError, match=r"train-images-idx3-ubyte under data.root=.*verify=false"):
         mnist(root=str(own_mnist), download=False)
+
+
+def test_fashion_mnist_is_read_and_checked_as_mnist_is(own_mnist):
+    shutil.copytree(own_mnist / "MNIST", own_mnist / "FashionMNIST")
+    data = fashion_mnist(root=str(own_mnist), download=False, verify=False)
+    assert torch.equal(data.train.images, mnist(root=str(own_mnist), download=False, verify=False).train.images)
+    assert data.mean == pytest.approx([data.train.pixels().double().mean().item()])
+    with pytest.raises(UserError, match=r"FashionMNIST/raw/train-images.* instead of f4a8712d7a061bf5bd6d2ca38dc4d50a"):
+        fashion_mnist(root=str(own_mnist), download=False)
 
 
 def test_checksum_is_the_md5_over_both_parts(own_mnist):

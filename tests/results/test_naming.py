@@ -35,7 +35,7 @@ def test_a_network_is_named_by_its_class(run):
 
 @pytest.mark.parametrize("name", [
     "store", "verbose", "trainer.accelerator", "trainer.progress", "surrogate.accelerator", "data.root",
-    "nonmembers.root", "data.download", "data.verify", "default_budget.extraction",
+    "nonmembers.root", "data.download", "data.verify", "data.cache", "default_budget.extraction",
 ])  # fmt: skip
 def test_what_changes_no_figure_is_not_named(run, name):
     assert varying([run({name: value}, INFERRING) for value in ("this", "that")]) == []
