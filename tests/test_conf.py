@@ -24,6 +24,7 @@ from privattack.data.sources import digits
 from privattack.defences.base import Defence
 from privattack.models.surrogate import SurrogateTrainer
 from tests.composing import CONF, attacks, composed, hydra_of, options
+from tests.small_archives import write_cifar10, write_cifar100, write_svhn
 
 OPTIONS = [
     (group.name, option)
@@ -42,17 +43,25 @@ def write_idx(path: Path, array: np.ndarray) -> None:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a root with a few images in the layout of every data set that is read from IDX files."""
+    """Return a root with a few images in the layout of every data set but USPS (see tests/data)."""
     root = tmp_path_factory.mktemp("data")
     random = np.random.default_rng(0)
     for folder, parts, first in (
         ("MNIST", ("train", "t10k"), 0),
+        ("FashionMNIST", ("train", "t10k"), 0),
         ("EMNIST", ("emnist-digits-train", "emnist-digits-test"), 0),
         ("EMNIST", ("emnist-letters-train", "emnist-letters-test"), 1),
     ):
         for part in parts:
             write_idx(root / folder / f"raw/{part}-images-idx3-ubyte", random.integers(0, 256, (12, 28, 28)))
             write_idx(root / folder / f"raw/{part}-labels-idx1-ubyte", first + np.arange(12) % 10)
+    write_cifar10(root)
+    write_cifar100(root)
+    for part in ("train", "test"):
+        for kind in ("cat", "dog"):
+            (root / "folder" / part / kind).mkdir(parents=True)
+            Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8)).save(root / "folder" / part / kind / "1.png")
+    np.savez(root / "arrays.npz", images=np.zeros((4, 8, 8), dtype=np.uint8), labels=[0, 1, 0, 1])
     return root
 
 
@@ -64,9 +73,8 @@ def make(files: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def make(group: str, *overrides: str, **arguments: Any) -> Any:
         config = composed(*overrides)
         settings.check(OmegaConf.to_container(config, resolve=True))
-        if "verify" in config[group]:
-            config[group].verify = False
-            config[group].download = False
+        for name in {"verify", "download"} & {*config[group]}:
+            config[group][name] = False
         return privattack.make.make(config, group, object, **arguments)
 
     return make
@@ -83,10 +91,14 @@ def test_every_folder_is_a_group_known_here():
 
 
 @pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "data"])
-def test_data(make, option, monkeypatch):
-    if option == "usps":  # its reader has files of its own in tests/data
+def test_data(make, files, option, monkeypatch):
+    if option == "usps":
         monkeypatch.setattr("privattack.data.sources.usps_part", lambda **_: digits().test)
-    data = make("data", f"data={option}")
+    if option == "svhn":
+        monkeypatch.setattr("privattack.data.archives.SVHN.split_list", write_svhn(files))
+    path = {"folder": files / "folder", "arrays": files / "arrays.npz"}.get(option)
+    own = [f"data.path={path}", f"store={files}/store"] if path else []
+    data = make("data", f"data={option}", *own)
     assert isinstance(data, DataSet)
     assert len(data.train) > 0
     assert int(data.train.labels.max()) < data.classes
@@ -189,6 +201,17 @@ def test_the_overfit_experiment_is_a_sweep_over_all_attacks_on_a_small_target():
         assert chosen.target.train_size == 1_000
         attacks.add(chosen.attack._target_.rsplit(".", 1)[-1])
     assert attacks == {"Suite", "LabelOnlyAugmentation", "LabelOnlyBoundary"}
+
+
+def test_the_fashion_experiment_is_membership_and_extraction_on_a_small_target():
+    attacks = set()
+    for study in hydra_of("experiment=fashion").sweeper.params.study.split(","):
+        chosen = composed("experiment=fashion", f"study={study}")
+        assert (chosen.target.train_size, chosen.target.epochs, chosen.target.gamma) == (5_000, 30, 1.0)
+        assert chosen.data._target_.endswith("fashion_mnist")
+        assert chosen.pool._target_.endswith("Holdout")
+        attacks.add(chosen.attack._target_.rsplit(".", 1)[-1])
+    assert attacks == {"Suite", "ModelExtraction"}
 
 
 def test_the_honest_contrast_is_the_studys_recipe_on_half_of_mnist():

@@ -61,7 +61,7 @@ BAD = {
     "hydra/launcher=nowhere": (2, "hydra/launcher=nowhere: there is no such option; choose one of basic"),
     "attack=foo": (2, "attack=foo: there is no such option; choose one of "),
     "attack=[1,2]": (2, "attack=[1,2]: there is no such option; choose one of activethief"),
-    "data=[null]": (2, "data=[null]: there is no such option; choose one of digits"),
+    "data=[null]": (2, "data=[null]: there is no such option; choose one of arrays"),
     "defence=null": (2, "defence=null: there is no such option; choose one of flatten, label_only, none."),
     "experiment=foo": (2, "experiment=foo: there is no such option; choose one of extraction, mea_label_only, "),
     "target=recipe": (2, "target=recipe: there is no such option; choose one of convnet, lenet, mlp."),
