@@ -23,7 +23,7 @@ from privattack.errors import UserError
 SIDE = 32
 UNREADABLE = (
     OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, NotImplementedError, MemoryError,
-    OverflowError, pickle.UnpicklingError, MatReadError, zlib.error,
+    SystemError, OverflowError, pickle.UnpicklingError, MatReadError, zlib.error,
 )  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def _cifar_batch(version: FileVersion, labels: str, classes: int) -> LabelledIma
     def read() -> tuple[Any, Any]:
         with version.path.open("rb") as file:
             batch = _ArraysOnly(file, encoding="latin1").load()
-        return np.asarray(batch["data"]).reshape(-1, 3, SIDE, SIDE), batch[labels]
+        return batch["data"].array.reshape(-1, 3, SIDE, SIDE), batch[labels]
 
     return _part(version, classes, read)
 
@@ -121,17 +121,42 @@ def _part(version: FileVersion, classes: int, read: Callable[[], tuple[Any, Any]
     return checked_part(pixels, numbers, version.path, classes)
 
 
+class _Kind:
+    """Stands for an array's dtype: its name, and nothing of its inside."""
+
+    def __init__(self, name: str, *_: object) -> None:
+        self.name = name
+
+    def __setstate__(self, state: object) -> None:
+        """Pass over what NumPy would set."""
+
+
+class _Bytes:
+    """Stands for an array: its bytes and its shape, without NumPy's own way to set them, which trusts a file."""
+
+    def __init__(self, *_: object) -> None:
+        self.array = np.empty(0, np.uint8)
+
+    def __setstate__(self, state: tuple[int, tuple[int, ...], _Kind, bool, str | bytes]) -> None:
+        _, shape, kind, columns_first, content = state
+        if kind.name != "u1" or columns_first:
+            raise pickle.UnpicklingError(f"it holds an array of {kind.name}")
+        raw = content.encode("latin1") if isinstance(content, str) else bytes(content)
+        self.array = np.frombuffer(raw, np.uint8).reshape(shape).copy()
+
+
 class _ArraysOnly(pickle.Unpickler):
-    """Reads arrays and plain containers, and refuses whatever else a pickle can name."""
+    """Reads arrays of bytes and plain containers, and refuses whatever else a pickle can name."""
 
     ADMITTED: ClassVar = {
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
-        **{(f"numpy.{core}.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0] for core in ("core", "_core")},
+        ("numpy", "ndarray"): _Bytes,
+        ("numpy", "dtype"): _Kind,
+        ("numpy.core.multiarray", "_reconstruct"): _Bytes,
+        ("numpy._core.multiarray", "_reconstruct"): _Bytes,
     }
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return one of the few functions that arrays are made of."""
+        """Return what stands for one of the few names that arrays are made of."""
         if (module, name) not in self.ADMITTED:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
         return self.ADMITTED[module, name]

@@ -96,7 +96,8 @@ class Trap:
 
 
 @pytest.mark.parametrize("content", [
-    b"", b"no pickle", b"Pid\n.", pickle.dumps(3), pickle.dumps({"labels": [1]}), pickle.dumps({"data": None, "labels": [1]}),
+    b"", b"no pickle", b"Pid\n.", pickle.dumps(3),
+    pickle.dumps({"labels": [1]}), pickle.dumps({"data": None, "labels": [1]}),
     batch(IMAGES["a"].astype(np.int64), [0, 1, 2, 3]), batch(IMAGES["a"][:, :, :4], [0, 1, 2, 3]),
     batch(IMAGES["a"], [0, 1, 2, "x"]), batch(IMAGES["a"][:0], []), batch(IMAGES["a"], [0, 1, 2, 3])[:-40],
     batch(IMAGES["a"], [0.5, 1.0, 2.0, 3.0]),
