@@ -135,7 +135,7 @@ class _Bytes:
     """Stands for an array: its bytes and its shape, without NumPy's own way to set them, which trusts a file."""
 
     def __init__(self, *_: object) -> None:
-        self.array = np.empty(0, np.uint8)
+        self.array: np.ndarray = np.empty(0, np.uint8)
 
     def __setstate__(self, state: tuple[int, tuple[int, ...], _Kind, bool, str | bytes]) -> None:
         _, shape, kind, columns_first, content = state
