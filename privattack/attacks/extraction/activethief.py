@@ -15,13 +15,10 @@ from jaxtyping import Float, Int64
 from pydantic import Field
 from torch import Tensor
 
-from privattack.attacks.extraction.base import EVERY, Asked, Batch, ExtractionAttack
+from privattack.attacks.extraction.base import EVERY, Asked, Batch, ExtractionAttack, Means
 from privattack.attacks.knowledge import Attackers
 from privattack.checks import Count, checked
-from privattack.data.query_pool import QueryPool
-from privattack.defences.base import Reveals
-from privattack.models.surrogate import SurrogateTrainer, kl_divergence
-from privattack.randomness import generator
+from privattack.models.surrogate import kl_divergence
 
 
 @checked
@@ -57,29 +54,18 @@ class ActiveThief(ExtractionAttack):
         self.growth = growth
         self.shortlist = shortlist
 
-    def choose(
-        self,
-        asked: Sequence[Asked],
-        pool: QueryPool,
-        surrogates: SurrogateTrainer,
-        *,
-        reveals: Reveals,
-        seeds: Sequence[int],
-    ) -> list[Batch]:
+    def choose(self, asked: Sequence[Asked], means: Means) -> list[Batch]:
         """Return random images at first, then the next round; see the base class."""
         count = len(asked[0].images)
         if count == 0:
-            orders = [
-                torch.randperm(len(pool.images), generator=generator(seed, "activethief.start")) for seed in seeds
-            ]
-            return [Batch.of_pool(pool, order[: self.start]) for order in orders]
-        if count == len(pool.images):
-            return [Batch.of_pool(pool, torch.empty(0, dtype=torch.int64)) for _ in seeds]
-        trained = self.teach(asked, pool, surrogates, reveals, seeds=seeds)
-        probabilities = trained.predict(pool.images.pixels())[0].exp()
+            return [Batch.of_pool(means.pool, order[: self.start]) for order in means.orders("activethief.start")]
+        if count == len(means.pool.images):
+            return [Batch.of_pool(means.pool, torch.empty(0, dtype=torch.int64)) for _ in means.seeds]
+        trained = self.teach(asked, means)
+        probabilities = trained.predict(means.pool.images.pixels())[0].exp()
         size = max(1, round(self.growth * count))
         return [
-            Batch.of_pool(pool, self._select(one, before.places, size))
+            Batch.of_pool(means.pool, self._select(one, before.places, size))
             for one, before in zip(probabilities, asked, strict=True)
         ]
 

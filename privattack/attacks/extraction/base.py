@@ -14,6 +14,7 @@ from privattack.data.query_pool import QueryPool
 from privattack.defences.base import Reveals
 from privattack.errors import UserError
 from privattack.models.surrogate import Lesson, Loss, Surrogates, SurrogateTrainer, cross_entropy, kl_divergence
+from privattack.randomness import generator
 from privattack.service import Service
 
 NONE = -1  # where the attackers have no label of their own, or an image is not the pool's
@@ -68,6 +69,32 @@ class Asked(Batch):
     def then(self, later: "Asked") -> "Asked":
         """Return this, followed by what was asked later."""
         return Asked(*(torch.cat(both) for both in zip(vars(self).values(), vars(later).values(), strict=True)))
+
+
+@dataclass(frozen=True)
+class Means:
+    """What an attack has at hand beside the answers.
+
+    Attributes:
+        pool: the images that the attackers own.
+        surrogates: how surrogates are trained.
+        reveals: what responses still tell.
+        seeds: one per repetition; random choices follow from them and from how much was asked.
+    """
+
+    pool: QueryPool
+    surrogates: SurrogateTrainer
+    reveals: Reveals
+    seeds: Sequence[int]
+
+    def orders(self, stream: str) -> list[Int64[Tensor, " pool"]]:
+        """Return the pool's places in random order, for each repetition.
+
+        Args:
+            stream: names the random choice.
+        """
+        size = len(self.pool.images)
+        return [torch.randperm(size, generator=generator(seed, stream)) for seed in self.seeds]
 
 
 @dataclass(frozen=True)
@@ -151,49 +178,26 @@ class ExtractionAttack(ABC):
             seeds: one per repetition.
         """
         attackers = [one for one in self.attackers if one is not Knowledge.NO_QUERY or pool.has_labels]
-        reveals = services[0].reveals
-        asked = self._ask(services, pool, surrogates, reveals, budgets[-1], seeds)
-        curve = []
-        for budget in budgets:
-            first = [one.first(budget) for one in asked]
-            curve.append((budget, self.teach(first, pool, surrogates, reveals, attackers, seeds=seeds)))
+        means = Means(pool, surrogates, services[0].reveals, seeds)
+        asked = self._ask(services, means, budgets[-1])
+        curve = [(budget, self.teach([one.first(budget) for one in asked], means, attackers)) for budget in budgets]
         return Extraction([(attacker.value, attacker) for attacker in attackers], curve, asked)
 
     @abstractmethod
-    def choose(
-        self,
-        asked: Sequence[Asked],
-        pool: QueryPool,
-        surrogates: SurrogateTrainer,
-        *,
-        reveals: Reveals,
-        seeds: Sequence[int],
-    ) -> Sequence[Batch]:
+    def choose(self, asked: Sequence[Asked], means: Means) -> Sequence[Batch]:
         """Return what each repetition asks next, equally many images, the more important first.
 
         Too many images do no harm: those past the budget are left out. Without any image the attack ends.
 
         Args:
             asked: what each repetition asked before, nothing in the first round.
-            pool: the images that the attacker owns.
-            surrogates: how surrogates are trained, where the answers so far are to choose the next images.
-            reveals: what responses still tell.
-            seeds: one per repetition; random choices follow from them and from how much was asked.
         """
 
-    def _ask(
-        self,
-        services: Sequence[Service],
-        pool: QueryPool,
-        surrogates: SurrogateTrainer,
-        reveals: Reveals,
-        budget: int,
-        seeds: Sequence[int],
-    ) -> Sequence[Asked]:
-        nothing = Batch.of_pool(pool, torch.empty(0, dtype=torch.int64))
-        asked = [nothing.answered(torch.empty(0, pool.classes)) for _ in services]
+    def _ask(self, services: Sequence[Service], means: Means, budget: int) -> Sequence[Asked]:
+        nothing = Batch.of_pool(means.pool, torch.empty(0, dtype=torch.int64))
+        asked = [nothing.answered(torch.empty(0, means.pool.classes)) for _ in services]
         while (left := budget - len(asked[0].images)) > 0:
-            chosen = self.choose(asked, pool, surrogates, reveals=reveals, seeds=seeds)
+            chosen = self.choose(asked, means)
             batches = [batch.first(left) for batch in chosen]
             if len(batches[0].images) == 0:
                 break
@@ -203,31 +207,27 @@ class ExtractionAttack(ABC):
             ]
         return asked
 
-    def trainer(self, surrogates: SurrogateTrainer, pool: QueryPool) -> SurrogateTrainer:
+    def trainer(self, means: Means) -> SurrogateTrainer:
         """Return how surrogates are trained: on the answers, unless an attack has more to teach them."""
-        return surrogates
+        return means.surrogates
 
     def teach(
         self,
         asked: Sequence[Asked],
-        pool: QueryPool,
-        surrogates: SurrogateTrainer,
-        reveals: Reveals,
+        means: Means,
         attackers: Sequence[Knowledge] = (Knowledge.ADAPTIVE,),
-        *,
-        seeds: Sequence[int],
     ) -> Surrogates:
         """Train a surrogate for each attacker and repetition on what was asked, to choose by or in the end."""
         responses = torch.stack([one.responses for one in asked])
         lessons = {
             Knowledge.PUBLISHED: lambda: Lesson("published", responses, self.published_loss),
-            Knowledge.ADAPTIVE: lambda: Lesson("adaptive", responses, adaptive_loss(reveals)),
+            Knowledge.ADAPTIVE: lambda: Lesson("adaptive", responses, adaptive_loss(means.reveals)),
             Knowledge.NO_QUERY: lambda: Lesson("no_query", _own_answers(asked, responses), cross_entropy),
         }
         images = torch.cat([one.images for one in asked])
         queries = torch.arange(len(images)).view(len(asked), -1)
         taught = [lessons[attacker]() for attacker in attackers]
-        return self.trainer(surrogates, pool).train(images, queries, taught, seeds=seeds)
+        return self.trainer(means).train(images, queries, taught, seeds=means.seeds)
 
 
 def adaptive_loss(reveals: Reveals) -> Loss:

@@ -14,14 +14,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import log_softmax
 
-from privattack.attacks.extraction.base import NONE, Asked, Batch, ExtractionAttack
+from privattack.attacks.extraction.base import NONE, Asked, Batch, ExtractionAttack, Means
 from privattack.attacks.knowledge import Querying
 from privattack.checks import Few, Positive, checked
 from privattack.data.images import Shape
 from privattack.data.query_pool import QueryPool
 from privattack.defences.base import Reveals
 from privattack.models.stacking import stack
-from privattack.models.surrogate import Loss, SurrogateTrainer, cross_entropy
+from privattack.models.surrogate import Loss, cross_entropy
 from privattack.randomness import derive, generator
 
 Game = Generator[Float[Tensor, "repetitions n c h w"], Float[Tensor, "repetitions n classes"], None]
@@ -90,18 +90,10 @@ class DataFree(ExtractionAttack):
     def check(self, pool: QueryPool, *, budget: int) -> None:
         """Take any budget: every image is made, and the pool is not looked at."""
 
-    def choose(
-        self,
-        asked: Sequence[Asked],
-        pool: QueryPool,
-        surrogates: SurrogateTrainer,
-        *,
-        reveals: Reveals,
-        seeds: Sequence[int],
-    ) -> list[Batch]:
+    def choose(self, asked: Sequence[Asked], means: Means) -> list[Batch]:
         """Return the images of the next step; see the base class."""
         if len(asked[0].images) == 0:
-            self._game = self._play(pool.images.shape, pool.classes, surrogates, reveals, seeds)
+            self._game = self._play(means)
             images = next(self._game)
         else:
             images = self._game.send(torch.stack([one.responses[self._before :] for one in asked]))
@@ -109,17 +101,17 @@ class DataFree(ExtractionAttack):
         none = torch.full((images.shape[1],), NONE)
         return [Batch(part, none, none) for part in images]
 
-    def _play(
-        self, shape: Shape, classes: int, surrogates: SurrogateTrainer, reveals: Reveals, seeds: Sequence[int]
-    ) -> Game:
+    def _play(self, means: Means) -> Game:
         """Train generators and students; yield the images to ask about, and get the answers to them."""
-        loss: Loss = self.published_loss if reveals is Reveals.SCORES else cross_entropy
-        generators = [_generator(self.latent, shape, derive(seed, "datafree", "generator")) for seed in seeds]
-        students = [surrogates.build(shape, classes, seed=derive(seed, "datafree", "student")) for seed in seeds]
+        shape, classes = means.pool.images.shape, means.pool.classes
+        loss: Loss = self.published_loss if means.reveals is Reveals.SCORES else cross_entropy
+        generators = [_generator(self.latent, shape, derive(seed, "datafree", "generator")) for seed in means.seeds]
+        seeds = [derive(seed, "datafree", "student") for seed in means.seeds]
+        students = [means.surrogates.build(shape, classes, seed=seed) for seed in seeds]
         student = stack(students).eval()  # so that dropout draws nothing
         differ = torch.optim.Adam(nn.ModuleList(generators).parameters(), lr=self.generator_lr)
-        agree = torch.optim.Adam(student.parameters(), lr=surrogates.lr)
-        randoms = [generator(seed, "datafree.draws") for seed in seeds]
+        agree = torch.optim.Adam(student.parameters(), lr=means.surrogates.lr)
+        randoms = [generator(seed, "datafree.draws") for seed in means.seeds]
 
         def generate() -> Float[Tensor, "repetitions batch c h w"]:
             noise = [torch.randn(self.batch, self.latent, generator=random) for random in randoms]

@@ -17,13 +17,12 @@ from jaxtyping import Float, Int64
 from pydantic import Field
 from torch import Tensor
 
-from privattack.attacks.extraction.base import EVERY, NONE, Asked, Batch, ExtractionAttack
+from privattack.attacks.extraction.base import EVERY, NONE, Asked, Batch, ExtractionAttack, Means
 from privattack.attacks.knowledge import Attackers
 from privattack.checks import Count, PositiveShare, checked
 from privattack.data.query_pool import QueryPool
-from privattack.defences.base import Reveals
 from privattack.errors import UserError
-from privattack.models.surrogate import Surrogates, SurrogateTrainer, cross_entropy
+from privattack.models.surrogate import Surrogates, cross_entropy
 from privattack.randomness import generator
 
 
@@ -79,25 +78,16 @@ class JacobianAugmentation(ExtractionAttack):
             )
         super().check(pool, budget=min(budget, len(pool.images)))
 
-    def choose(
-        self,
-        asked: Sequence[Asked],
-        pool: QueryPool,
-        surrogates: SurrogateTrainer,
-        *,
-        reveals: Reveals,
-        seeds: Sequence[int],
-    ) -> list[Batch]:
+    def choose(self, asked: Sequence[Asked], means: Means) -> list[Batch]:
         """Return random images of the pool at first, then images made of those asked about; see the base class."""
         count = len(asked[0].images)
         if count == 0:
-            orders = [torch.randperm(len(pool.images), generator=generator(seed, "jbda.start")) for seed in seeds]
-            return [Batch.of_pool(pool, order[: self.start]) for order in orders]
+            return [Batch.of_pool(means.pool, order[: self.start]) for order in means.orders("jbda.start")]
         size = count if count < self.start * 2**self.doublings else self.reservoir
-        randoms = [generator(seed, "jbda.round", count) for seed in seeds]
+        randoms = [generator(seed, "jbda.round", count) for seed in means.seeds]
         plans = [self._plan(one, size, random) for one, random in zip(asked, randoms, strict=True)]
         images = towards(
-            self.teach(asked, pool, surrogates, reveals, seeds=seeds),
+            self.teach(asked, means),
             torch.stack([parents.images for parents, _ in plans]),
             torch.stack([classes for _, classes in plans]),
             self.step,

@@ -14,12 +14,10 @@ from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from privattack.attacks.extraction.base import EVERY, Asked, Batch, ExtractionAttack
+from privattack.attacks.extraction.base import EVERY, Asked, Batch, ExtractionAttack, Means
 from privattack.attacks.knowledge import Attackers
 from privattack.checks import Count, checked
-from privattack.data.query_pool import QueryPool
-from privattack.defences.base import Reveals
-from privattack.models.surrogate import Surrogates, SurrogateTrainer, kl_divergence
+from privattack.models.surrogate import Surrogates, kl_divergence
 from privattack.randomness import generator
 
 
@@ -51,45 +49,29 @@ class KnockoffNets(ExtractionAttack):
         self.policy = policy
         self.round = round
 
-    def choose(
-        self,
-        asked: Sequence[Asked],
-        pool: QueryPool,
-        surrogates: SurrogateTrainer,
-        *,
-        reveals: Reveals,
-        seeds: Sequence[int],
-    ) -> list[Batch]:
+    def choose(self, asked: Sequence[Asked], means: Means) -> list[Batch]:
         """Return the rest of the pool in random order, or the next round of the bandit; see the base class."""
         count = len(asked[0].images)
-        orders = [torch.randperm(len(pool.images), generator=generator(seed, "knockoff.order")) for seed in seeds]
+        pool, orders = means.pool, means.orders("knockoff.order")
         if self.policy == "random":
             return [Batch.of_pool(pool, order[count:]) for order in orders]
         names, classes = pool.images.labels.unique(return_inverse=True)
         if count == 0:
-            self._bandits = Bandits.without_preference(len(seeds), len(names))
+            self._bandits = Bandits.without_preference(len(means.seeds), len(names))
         else:
-            self._learn(asked, pool, surrogates, classes, reveals, seeds)
+            self._learn(asked, means, classes)
         return [
             Batch.of_pool(pool, draw(preferences, order[~torch.isin(order, one.places)], classes, self.round, random))
             for preferences, order, one, random in zip(
                 self._bandits.preferences,
                 orders,
                 asked,
-                [generator(seed, "knockoff.classes", count) for seed in seeds],
+                [generator(seed, "knockoff.classes", count) for seed in means.seeds],
                 strict=True,
             )
         ]
 
-    def _learn(
-        self,
-        asked: Sequence[Asked],
-        pool: QueryPool,
-        surrogates: SurrogateTrainer,
-        classes: Int64[Tensor, " pool"],
-        reveals: Reveals,
-        seeds: Sequence[int],
-    ) -> None:
+    def _learn(self, asked: Sequence[Asked], means: Means, classes: Int64[Tensor, " pool"]) -> None:
         bandits = self._bandits
         before = bandits.losses.shape[1]
         answers = torch.stack([one.responses for one in asked]).double()
@@ -97,7 +79,7 @@ class KnockoffNets(ExtractionAttack):
         actions = classes[torch.stack([one.places for one in asked])]
         bandits.learn(actions, answers, images)
         if answers.shape[1] >= 2 * bandits.taught:
-            bandits.trained = self.teach(asked, pool, surrogates, reveals, seeds=seeds)
+            bandits.trained = self.teach(asked, means)
             bandits.taught = answers.shape[1]
 
 

@@ -7,13 +7,8 @@ adaptive attacker trains by cross-entropy, and where it is scores, by KL diverge
 
 from collections.abc import Sequence
 
-import torch
-
-from privattack.attacks.extraction.base import Asked, Batch, ExtractionAttack
-from privattack.data.query_pool import QueryPool
-from privattack.defences.base import Reveals
-from privattack.models.surrogate import SurrogateTrainer, squared_error
-from privattack.randomness import generator
+from privattack.attacks.extraction.base import Asked, Batch, ExtractionAttack, Means
+from privattack.models.surrogate import squared_error
 
 
 class ModelExtraction(ExtractionAttack):
@@ -21,15 +16,7 @@ class ModelExtraction(ExtractionAttack):
 
     published_loss = staticmethod(squared_error)
 
-    def choose(
-        self,
-        asked: Sequence[Asked],
-        pool: QueryPool,
-        surrogates: SurrogateTrainer,
-        *,
-        reveals: Reveals,
-        seeds: Sequence[int],
-    ) -> list[Batch]:
+    def choose(self, asked: Sequence[Asked], means: Means) -> list[Batch]:
         """Return the pool in random order; see the base class."""
-        orders = [torch.randperm(len(pool.images), generator=generator(seed, "queries")) for seed in seeds]
-        return [Batch.of_pool(pool, order[len(one.images) :]) for one, order in zip(asked, orders, strict=True)]
+        orders = zip(asked, means.orders("queries"), strict=True)
+        return [Batch.of_pool(means.pool, order[len(one.images) :]) for one, order in orders]

@@ -9,11 +9,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from privattack.attacks.extraction.base import EVERY
+from privattack.attacks.extraction.base import EVERY, Means
 from privattack.attacks.extraction.mea import ModelExtraction
 from privattack.attacks.knowledge import Attackers
 from privattack.checks import Few, Length, Share, checked
-from privattack.data.query_pool import QueryPool
 from privattack.models.fixmatch import FixMatchTrainer
 from privattack.models.surrogate import SurrogateTrainer, cross_entropy
 
@@ -55,11 +54,11 @@ class SemiSupervised(ModelExtraction):
         self.threshold = threshold
         self.weight = weight
 
-    def trainer(self, surrogates: SurrogateTrainer, pool: QueryPool) -> SurrogateTrainer:
+    def trainer(self, means: Means) -> SurrogateTrainer:
         """Return how surrogates learn from the whole pool; see the base class."""
         return FixMatchTrainer(
-            surrogates,
-            pool.images.images,
+            means.surrogates,
+            means.pool.images.images,
             mu=self.mu,
             steps=self.steps,
             threshold=self.threshold,
