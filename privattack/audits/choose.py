@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, Literal, cast
 
 import torch
+from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
@@ -26,7 +27,7 @@ from privattack.data.splits import TrainingSplit
 from privattack.defences.base import Defence
 from privattack.errors import UserError
 from privattack.make import check_network, make
-from privattack.models.architecture import Architecture
+from privattack.models.architecture import Architecture, asked_for
 from privattack.models.recipes import Recipe, Supervised
 from privattack.models.shadow_bank import BankSettings, obtain_bank
 from privattack.models.store import ModelStore
@@ -68,9 +69,8 @@ def choose_audit(
         owned, has_labels = source.images("pool", held_out=held_out, test=data.test, classes=data.classes)
         queries = QueryPool(owned, data.classes, has_labels)
         surrogates = make(config, "surrogate", SurrogateTrainer, mean=data.mean, std=data.std)
-        check_network(
-            config, "surrogate.network", partial(surrogates.network, classes=data.classes), data.shape, data.classes
-        )
+        taken = asked_for(surrogates.network, data.shape, data.classes)
+        check_network(config, "surrogate.network", partial(surrogates.network, **taken), data.shape, data.classes)
     if isinstance(attack, ExtractionAttack):
         return ExtractionAudit(
             attack, data, queries, surrogates, _transfer(config), budgets=budgets_of(config), seeds=seeds
@@ -163,8 +163,13 @@ def recipe_of(settings: DictConfig) -> Recipe:
 
 def architecture_of(config: DictConfig, group: Literal["target", "shadow"], data: DataSet) -> Architecture:
     """Return the architecture that the settings of `target` or `shadow` name."""
-    build = partial(make, config, f"{group}.network", nn.Module, classes=data.classes)
-    check_network(config, f"{group}.network", build, data.shape, data.classes)
+    place = f"{group}.network"
+    try:
+        taken = asked_for(get_object(config[group].network._target_), data.shape, data.classes)
+    except (ImportError, ValueError):  # `make` says what is wrong
+        taken = {}
+    build = partial(make, config, place, nn.Module, **taken)
+    check_network(config, place, build, data.shape, data.classes)
     settings = OmegaConf.to_container(config[group].network, resolve=True)
     return Architecture(build, cast(dict[str, Any], settings), data.mean, data.std)
 

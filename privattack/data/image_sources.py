@@ -16,7 +16,7 @@ from torch import Tensor
 
 from privattack.checks import PathText, Seed, checked
 from privattack.data.emnist_conversion import emnist_like
-from privattack.data.images import LabelledImages
+from privattack.data.images import LabelledImages, Shape
 from privattack.data.sources import EMNIST_CLASSES, Split, emnist_part, usps_part
 from privattack.errors import UserError
 from privattack.randomness import generator
@@ -24,6 +24,7 @@ from privattack.randomness import generator
 log = logging.getLogger(__name__)
 
 Group = Literal["pool", "nonmembers"]
+MODES = {1: "L", 3: "RGB"}  # Pillow's names of images with so many channels
 Found = tuple[LabelledImages, bool]  # images in a fixed order, and whether their labels are classes of the target
 WITHOUT_FILES: dict[Group, str] = {
     "pool": "pool=test works without it",
@@ -91,9 +92,10 @@ class Usps(ImageSource):
         """Return the images of USPS.
 
         Raises:
-            UserError: the file is damaged, or missing and cannot be fetched.
+            UserError: the target's images have another shape; or the file is damaged, or missing and cannot be fetched.
         """
         train, instead = group == "pool", WITHOUT_FILES[group]
+        _check_shape(group, "usps", test.shape)
         found = usps_part(train=train, root=self.root, download=self.download, verify=self.verify, instead=instead)
         return found, classes == 10
 
@@ -116,8 +118,9 @@ class Emnist(ImageSource):
         """Return the images of EMNIST.
 
         Raises:
-            UserError: a file is damaged, or missing and cannot be fetched.
+            UserError: the target's images have another shape; or a file is damaged, or missing and cannot be fetched.
         """
+        _check_shape(group, "emnist" if group == "nonmembers" else f"emnist_{self.split}", test.shape)
         found = emnist_part(
             split=self.split,
             train=group == "pool",
@@ -141,7 +144,12 @@ class EmnistLike(ImageSource):
     as_stored: bool = False
 
     def images(self, group: Group, *, held_out: LabelledImages, test: LabelledImages, classes: int) -> Found:
-        """Return `test`, converted."""
+        """Return `test`, converted.
+
+        Raises:
+            UserError: it has another shape than MNIST.
+        """
+        _check_shape(group, "emnist_like", test.shape)
         converted = _converted(test.images.numpy().tobytes()).unsqueeze(1)
         return LabelledImages(converted.mT.contiguous() if self.as_stored else converted, test.labels), True
 
@@ -155,7 +163,7 @@ def _converted(pixels: bytes) -> UInt8[Tensor, "n 28 28"]:
 @checked
 @dataclass(frozen=True, kw_only=True)
 class Folder(ImageSource):
-    """Any images below a folder, grey, brought to 28x28; those in different folders are different classes.
+    """Any images below a folder, brought to the target's shape; those in different folders are different classes.
 
     White on black, as MNIST is; `invert` turns black on white around.
     """
@@ -167,14 +175,20 @@ class Folder(ImageSource):
         """Return the images in the order of their paths; files that are no images are left out and counted in the log.
 
         Raises:
-            UserError: there is no such folder, or no image in it.
+            UserError: there is no such folder, or no image in it; or the target's images are neither grey nor colour.
         """
+        channels, height, width = test.shape
+        if channels not in MODES:
+            raise UserError(
+                f"{group}=folder: makes images of 1 or 3 channels, and the target's have {channels}; use {group}=test."
+            )
         paths = sorted(path for path in Path(self.path).rglob("*") if path.is_file())
         images, folders, left_out = [], [], []
         for path in paths:
             try:
                 with Image.open(path) as image:
-                    images.append(np.array(image.convert("L").resize((28, 28), Image.Resampling.BICUBIC)))
+                    whole = image.convert(MODES[channels]).resize((width, height), Image.Resampling.BICUBIC)
+                    images.append(np.array(whole).reshape(height, width, channels))
                 folders.append(str(path.parent))
             except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
                 left_out.append(path.name)
@@ -186,7 +200,7 @@ class Folder(ImageSource):
         if left_out:
             few = ", ".join(left_out[:3]) + (", ..." if len(left_out) > 3 else "")
             log.warning("%s.path=%s: %d files are no images and are left out: %s", group, self.path, len(left_out), few)
-        pixels = torch.from_numpy(np.stack(images)).unsqueeze(1)
+        pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
         labels = torch.from_numpy(np.unique(folders, return_inverse=True)[1])
         return LabelledImages(255 - pixels if self.invert else pixels, labels), False
 
@@ -204,5 +218,18 @@ class Noise(ImageSource):
 
     def images(self, group: Group, *, held_out: LabelledImages, test: LabelledImages, classes: int) -> Found:
         """Return noise."""
-        images = torch.randint(0, 256, (self.count, 1, 28, 28), generator=generator(self.seed, "pool.noise"))
+        images = torch.randint(0, 256, (self.count, *test.shape), generator=generator(self.seed, "pool.noise"))
         return LabelledImages(images.to(torch.uint8), torch.zeros(self.count, dtype=torch.int64)), False
+
+
+def _check_shape(group: Group, option: str, shape: Shape) -> None:
+    """Refuse handwritten characters of 1x28x28 beside a target's images of another shape.
+
+    Raises:
+        UserError: the shape is another.
+    """
+    if shape != (1, 28, 28):
+        raise UserError(
+            f"{group}={option}: gives grey images of 28x28, and the target's are {'x'.join(map(str, shape))}; choose "
+            f"{group}=holdout or {group}=test."
+        )

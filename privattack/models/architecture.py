@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from privattack.data.images import Shape
 from privattack.errors import UserError
 from privattack.models.normalised import Normalised
 from privattack.randomness import derive
@@ -46,6 +47,16 @@ class Architecture:
             UserError: its code is nowhere to be read.
         """
         return [dict(self.settings), source_of(network.network), [*self.mean], [*self.std]]
+
+
+def asked_for(network: Callable[..., Any], shape: Shape, classes: int) -> dict[str, Any]:
+    """Return what of the data a network's class asks for: `classes` or `num_classes`, and `shape` if it wants it."""
+    try:
+        parameters = inspect.signature(network).parameters
+    except (TypeError, ValueError):  # it tells nothing
+        return {"classes": classes}
+    name = "num_classes" if "num_classes" in parameters and "classes" not in parameters else "classes"
+    return {name: classes} | ({"shape": shape} if "shape" in parameters else {})
 
 
 def source_of(network: nn.Module) -> str:

@@ -13,6 +13,7 @@ from privattack.checks import Length, Positive, checked
 from privattack.data.images import Shape
 from privattack.data.modules import QueryDataModule
 from privattack.errors import UserError
+from privattack.models.architecture import asked_for
 from privattack.models.devices import device_of
 from privattack.models.fitting import Batches, Training, bar, fit
 from privattack.models.lightning_modules import SurrogateModule, make_trainer
@@ -121,7 +122,8 @@ class SurrogateTrainer:
     """How surrogates are trained; the settings of the `surrogate` group.
 
     Args:
-        network: builds a network from normalised images `(n, c, h, w)` to logits, given `classes`.
+        network: builds a network from normalised images `(n, c, h, w)` to logits, given `classes` or `num_classes`, and
+            `shape` if it takes it.
         mean, std: of the channels of the data, by which images are normalised.
         epochs, lr, batch_size: Adam's training.
         accelerator: where to train: `cpu`, `gpu` or `auto`.
@@ -239,7 +241,7 @@ class SurrogateTrainer:
         """Return an untrained surrogate for images of a shape, from pixels in [0, 1] to logits."""
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            return Normalised(self.network(classes=classes), self.mean, self.std)
+            return Normalised(self.network(**asked_for(self.network, shape, classes)), self.mean, self.std)
 
 
 class Surrogates:

@@ -2,6 +2,8 @@ import pytest
 import torch
 from torch import nn
 
+from privattack.errors import UserError
+from privattack.models.architecture import asked_for
 from privattack.models.networks import MLP, ConvNet, LeNet
 
 
@@ -43,3 +45,18 @@ def test_convnet_drops_out_in_training_only():
     assert not torch.equal(convnet(images), convnet(images))
     convnet.eval()
     assert torch.equal(convnet(images), convnet(images))
+
+
+@pytest.mark.parametrize(("network", "side"), [(LeNet, 12), (ConvNet, 6)])
+def test_the_smallest_images_that_leave_something_are_taken_and_smaller_ones_refused(network, side):
+    assert network(classes=4, shape=(3, side, side + 1))(torch.zeros(2, 3, side, side + 1)).shape == (2, 4)
+    with pytest.raises(UserError, match=rf"{network.__name__} needs images of {side}x{side} or more, .* target=mlp"):
+        network(classes=4, shape=(3, side, side - 1))
+
+
+def test_a_class_gets_the_shape_only_if_it_takes_it_and_the_classes_as_it_calls_them():
+    def theirs(num_classes, width=3): ...
+
+    assert asked_for(theirs, (3, 8, 8), 5) == {"num_classes": 5}
+    assert asked_for(MLP, (3, 8, 8), 5) == {"classes": 5, "shape": (3, 8, 8)}
+    assert asked_for(lambda *, classes: None, (3, 8, 8), 5) == {"classes": 5}
