@@ -148,6 +148,17 @@ def test_cut_file_is_named(tmp_path):
         arrays(path=str(path))
 
 
+def test_encrypted_file_is_named(tmp_path):
+    read(tmp_path, parts(8, 7))
+    path = tmp_path / "x.npz"
+    content = bytearray(path.read_bytes())
+    for start, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(start) + flags] |= 1
+    path.write_bytes(content)
+    with pytest.raises(SettingError, match=r"^path=.*x\.npz: cannot be read .*encrypted"):
+        arrays(path=str(path))
+
+
 def test_one_array_alone_tells_what_is_missing(tmp_path):
     np.save(tmp_path / "images.npy", pixels(4, 8, 8))
     with pytest.raises(SettingError, match=r"is one array; give the folder .* with images\.npy and labels\.npy"):
