@@ -52,10 +52,10 @@ class TargetDataModule(LightningDataModule):
 class QueryDataModule(LightningDataModule):
     """For each of `e` surrogates trained side by side: its queries and the answers that it learns.
 
-    Mini-batches are pixels in [0, 1] `(e, b, c, h, w)` and log-probabilities `(e, b, classes)`.
+    Mini-batches are normalised images `(e, b, c, h, w)` and log-probabilities `(e, b, classes)`.
 
     Args:
-        pixels: images in [0, 1].
+        images: normalised, once for all epochs.
         queries: which of them each surrogate's attacker asked about.
         answers: log-probabilities, one row per query.
         seeds: one per surrogate, for the order of its batches; surrogates of equal seed see the same order.
@@ -63,7 +63,7 @@ class QueryDataModule(LightningDataModule):
 
     def __init__(
         self,
-        pixels: Float[Tensor, "pool c h w"],
+        images: Float[Tensor, "pool c h w"],
         queries: Int64[Tensor, "e n"],
         answers: Float[Tensor, "e n classes"],
         *,
@@ -71,7 +71,7 @@ class QueryDataModule(LightningDataModule):
         batch_size: int,
     ) -> None:
         super().__init__()
-        self.data = (pixels, queries, answers)
+        self.data = (images, queries, answers)
         self.seeds = seeds
         self.batch_size = batch_size
 

@@ -10,21 +10,21 @@ class Queries(Dataset[tuple[Tensor, Tensor]]):
     """For each of `e` surrogates trained side by side: its queries and the answers that it learns.
 
     Args:
-        pixels: images in [0, 1]; where they lie, mini-batches will.
+        images: normalised; where they lie, mini-batches will.
         queries: which of them each surrogate's attacker asked about.
         answers: log-probabilities, one row per query.
     """
 
     def __init__(
         self,
-        pixels: Float[Tensor, "pool c h w"],
+        images: Float[Tensor, "pool c h w"],
         queries: Int64[Tensor, "e n"],
         answers: Float[Tensor, "e n classes"],
     ) -> None:
-        self.images = pixels
-        self.queries = queries.to(pixels.device)
-        self.answers = answers.to(pixels.device)
-        self._rows = torch.arange(len(queries), device=pixels.device).unsqueeze(1)
+        self.images = images
+        self.queries = queries.to(images.device)
+        self.answers = answers.to(images.device)
+        self._rows = torch.arange(len(queries), device=images.device).unsqueeze(1)
 
     def __len__(self) -> int:
         return self.queries.shape[1]

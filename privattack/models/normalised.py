@@ -26,10 +26,11 @@ class Normalised(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
 
-    def _normalised(self, pixels: Float[Tensor, "*batch c h w"]) -> Float[Tensor, "*batch c h w"]:
+    def normalised(self, pixels: Float[Tensor, "*batch c h w"]) -> Float[Tensor, "*batch c h w"]:
+        """Return images as `network` takes them."""
         # Pixels that networks side by side share lie in memory once, and are normalised once.
         once = pixels[:1] if pixels.stride(0) == 0 else pixels
         return (once - self.mean).div_(self.std).expand_as(pixels)
 
     def forward(self, pixels: Float[Tensor, "*batch c h w"]) -> Float[Tensor, "*batch classes"]:
-        return self.network(self._normalised(pixels))
+        return self.network(self.normalised(pixels))

@@ -88,8 +88,9 @@ class Students(nn.Module):
         return torch.optim.Adam(parameters, lr=self.lr, fused=True)
 
     def losses(self, images: Float[Tensor, "e n c h w"], answers: Float[Tensor, "e m classes"]) -> Float[Tensor, " e"]:
-        """Return each surrogate's loss on a mini-batch: here of images of which each has an answer."""
-        return self.lesson_losses(self(images), answers)
+        """Return each surrogate's loss on a mini-batch: here of normalised images, of which each has an answer."""
+        inner = self.network.network if isinstance(self.network, Normalised) else self.network
+        return self.lesson_losses(F.log_softmax(inner(images), dim=2), answers)
 
     def lesson_losses(
         self, surrogates: Float[Tensor, "e n classes"], answers: Float[Tensor, "e n classes"]
@@ -229,8 +230,10 @@ class SurrogateTrainer:
         seeds: Sequence[int],
     ) -> QueryDataModule:
         """Return what the networks learn from, in the order of `students`'."""
+        # Once: a pool is gone through in every epoch, by every surrogate.
+        images = Normalised(nn.Identity(), self.mean, self.std).to(pixels.device).normalised(pixels)
         return QueryDataModule(
-            pixels,
+            images,
             queries.repeat(len(lessons), 1),
             torch.cat([lesson.answers for lesson in lessons]),
             seeds=[*seeds] * len(lessons),
