@@ -1,7 +1,6 @@
 """Whole runs on scikit-learn's digits: what a run writes, and that the same run writes the same."""
 
 import csv
-import json
 import math
 import os
 from pathlib import Path
@@ -12,41 +11,14 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from privattack.data.sources import digits
 from privattack.errors import UserError
-from privattack.experiment import run
-from privattack.models.networks import MLP
-from privattack.models.normalised import Normalised
-from tests.composing import composed, hydra_of
+from tests.running import MEMBERSHIP, comparable, read, run_in
 
-FAST = ["data=digits", "target=mlp", "target.epochs=3", "surrogate.epochs=2", "trainer=cpu"]
 CELLS = [(attack, defence) for attack in ("mea", "mia") for defence in ("none", "label_only", "flatten")]
 EXTRACTION = {
     "fidelity", "fidelity_unqueried", "accuracy", "accuracy_unqueried", "fidelity_target_right",
     "fidelity_target_wrong", "kl", "training_loss",
 }  # fmt: skip
-MEMBERSHIP = {
-    "accuracy", "balanced_accuracy", "auc", "tpr_at_fpr_0.1", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001",
-    "ppv_at_prior_0.01", "ppv_at_prior_0.1", "ppv_at_prior_0.5",
-}  # fmt: skip
-
-
-def run_in(folder: Path, *overrides: str, settings: list[str] = FAST) -> dict[str, Any]:
-    """Run in `folder`, whose neighbours share a store with it."""
-    overrides = (*settings, f"store={folder.parent / 'store'}", *overrides)
-    config, choices = composed(*overrides), hydra_of(*overrides).runtime.choices
-    folder.mkdir()
-    named = {group: option for group, option in choices.items() if option is not None}
-    return json.loads(run(config, named, folder).to_json())
-
-
-def comparable(result: dict[str, Any]) -> dict[str, Any]:
-    """Return what two runs of one configuration must agree in, in whatever store they keep their targets."""
-    kept = json.loads(json.dumps({name: value for name, value in result.items() if name != "timings"}))
-    del kept["target"]["trained"], kept["run"]["config"]["store"]
-    if "shadow" in kept:
-        del kept["shadow"]["trained"]
-    return kept
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +29,6 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Pat
     for (attack, defence), folder in folders.items():
         run_in(folder, f"attack={attack}", f"defence={defence}", "repetitions=2")
     return folders
-
-
-def read(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "result.json").read_text())
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -205,95 +173,6 @@ def test_an_attackers_figures_do_not_depend_on_which_others_run(tmp_path):
         assert beside[2]["metrics"][name]["value"] == pytest.approx(figure["value"], abs=0.01)
 
 
-def test_a_users_own_weights_are_attacked_untrained(tmp_path):
-    torch.manual_seed(0)
-    torch.save(MLP(classes=10).state_dict(), tmp_path / "mine.pth")
-    result = run_in(tmp_path / "run", f"target.checkpoint={tmp_path / 'mine.pth'}", "budget=50")
-    assert result["target"]["trained"] is False
-    assert result["target"]["test_accuracy"]["value"] < 0.5
-    with (tmp_path / "run/training.csv").open() as file:
-        assert not [row for row in csv.DictReader(file) if row["model"] == "target"]
-
-
-@pytest.fixture(scope="module")
-def mine(tmp_path_factory):
-    """Return weights that learnt the first 300 of the digits, and who they are."""
-    folder = tmp_path_factory.mktemp("mine")
-    torch.manual_seed(0)
-    data, network = digits(), MLP(classes=10)
-    train, model = data.train, Normalised(network, data.mean, data.std)
-    optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
-    for _ in range(200):
-        optimiser.zero_grad()
-        torch.nn.functional.cross_entropy(model(train.pixels()[:300]), train.labels[:300]).backward()
-        optimiser.step()
-    torch.save({"epoch": 200, "state_dict": network.state_dict()}, folder / "mine.pth")
-    np.save(folder / "members.npy", np.arange(300))
-    torch.save(torch.nn.Sequential(network, torch.nn.Softmax(dim=1)).state_dict(), folder / "soft.pth")
-    return folder
-
-
-def own(folder: Path, *, members: bool = True) -> list[str]:
-    named = [f"target.members={folder / 'members.npy'}"] if members else []
-    return [f"target.checkpoint={folder / 'mine.pth'}", *named]
-
-
-@pytest.mark.parametrize(("attack", "name"), [("mia", "adaptive"), ("loss", "loss"), ("gap", "gap")])
-def test_own_weights_with_their_members_named_are_asked_who_was_trained_on(attack, name, mine, tmp_path):
-    others = ["shadow.other_recipe=true", "shadow.count=4", "shadow.processes=1", "repetitions=1", "budget=600"]
-    result = run_in(tmp_path / "run", *own(mine), f"attack={attack}", *others)
-    assert result["target"]["train_accuracy"]["n"] == 300
-    assert result["run"]["nonmembers"] == "holdout"
-    (attacker,) = (one for one in result["attackers"] if one["name"] == name)
-    assert attacker["metrics"]["auc"]["value"] > 0.5
-    with np.load(tmp_path / "run/splits.npz") as split:
-        assert split["members"].tolist() == list(range(300))
-        assert split["held_out"].tolist() == list(range(300, 1200))
-
-
-@pytest.mark.parametrize("attack", ["mia", "loss", "mea_then_mia"])
-def test_without_members_a_membership_inference_on_own_weights_is_refused(attack, mine, tmp_path):
-    with pytest.raises(UserError, match=r"^target\.checkpoint=.*: nobody says which images .* target\.members="):
-        run_in(tmp_path / "run", *own(mine, members=False), f"attack={attack}", "nonmembers=test")
-    assert not (tmp_path / "store").exists()
-
-
-def test_without_members_own_weights_are_extracted_and_nothing_is_said_of_their_training(mine, tmp_path):
-    result = run_in(tmp_path / "run", *own(mine, members=False), "attack=mea", "budget=50", "repetitions=1")
-    assert result["target"]["train_accuracy"]["value"] is None
-    assert "nobody says" in result["target"]["train_accuracy"]["why"]
-    with np.load(tmp_path / "run/splits.npz") as split:
-        assert set(split.files) == {"queries"}
-
-
-def test_with_members_the_rest_of_the_training_part_is_a_query_pool(mine, tmp_path):
-    result = run_in(tmp_path / "run", *own(mine), "attack=mea", "pool=holdout", "budget=50", "repetitions=1")
-    assert result["pool"]["images"] == 900
-
-
-def test_members_can_be_named_for_a_target_that_is_trained_here(mine, tmp_path):
-    result = run_in(tmp_path / "run", f"target.members={mine / 'members.npy'}", "attack=mia", "budget=100")
-    assert result["target"]["trained"]
-    assert result["target"]["train_accuracy"]["n"] == 300
-
-
-class Softmax(torch.nn.Sequential):
-    def __init__(self, *, classes: int) -> None:
-        super().__init__(MLP(classes=classes), torch.nn.Softmax(dim=1))
-
-
-def test_own_weights_that_answer_probabilities_are_the_same_target_and_it_is_said(mine, tmp_path, caplog):
-    caplog.set_level("INFO")
-    attack = ["attack=mia", "budget=100", "repetitions=1"]
-    logits = run_in(tmp_path / "a", *own(mine), *attack)
-    assert "mine.pth: the network answers logits." in caplog.text
-    soft = ["target.network._target_=tests.test_experiment.Softmax", f"target.checkpoint={mine / 'soft.pth'}"]
-    probabilities = run_in(tmp_path / "b", *own(mine)[1:], *soft, *attack)
-    assert "soft.pth: the network answers probabilities." in caplog.text
-    for one, other in zip(logits["attackers"], probabilities["attackers"], strict=True):
-        assert one["metrics"]["auc"]["value"] == pytest.approx(other["metrics"]["auc"]["value"], abs=0.01)
-
-
 @pytest.mark.skipif("PRIVATTACK_DATA" not in os.environ, reason="PRIVATTACK_DATA is not set")
 @pytest.mark.parametrize("attack", ["mea", "mia"])
 def test_mnist_as_its_files_are(tmp_path, attack):
@@ -301,108 +180,6 @@ def test_mnist_as_its_files_are(tmp_path, attack):
     result = run_in(tmp_path / "run", f"attack={attack}", "nonmembers=test", settings=few)
     assert result["target"]["test_accuracy"]["n"] == 10_000
     assert result["service"]["images"] == 200
-
-
-SHADOW = (*FAST, "target.train_size=60", "shadow.processes=1")
-
-
-def test_a_suite_ranks_its_attacks_on_one_transcript_beside_a_blind_one(tmp_path):
-    result = run_in(tmp_path / "a", "attack=mia_suite", "shadow.count=16", settings=SHADOW)
-    names = [attacker["name"] for attacker in result["attackers"]]
-    assert {"loss", "lira", "rmia", "qmia", "bavaria", "blind"} <= set(names)
-    assert len(set(names)) == len(names)
-    public = 597  # the whole test part: fewer than the attacks would ask about
-    assert result["service"]["images"] == result["service"]["unique_images"] == 2 * 60 + public
-    assert (result["shadow"]["count"], result["shadow"]["trained"]) == (16, 16)
-    assert result["audit"] == {"pool": 120, "candidates": 120, "public": public}
-    for attacker in result["attackers"]:
-        assert set(attacker["metrics"]) == MEMBERSHIP
-        assert attacker["metrics"]["auc"]["n"] == 120
-    with np.load(tmp_path / "a" / "splits.npz") as split:
-        assert split["pool_membership"].sum() == 60
-        assert split["candidates_0"].tolist() == list(range(120))
-
-
-def test_shadow_models_are_trained_once_whatever_the_attack_and_the_defence(tmp_path):
-    first = run_in(tmp_path / "a", "attack=loss", "shadow.count=4", settings=SHADOW)
-    second = run_in(tmp_path / "b", "attack=lira", "shadow.count=6", "defence=flatten", settings=SHADOW)
-    third = run_in(tmp_path / "c", "attack=lira", "shadow.count=6", "targets=2", "seed=0", settings=SHADOW)
-    assert [one["shadow"]["trained"] for one in (first, second, third)] == [4, 2, 0]
-    assert first["target"]["fingerprint"] == second["target"]["fingerprint"] != third["target"]["fingerprint"]
-
-
-def test_several_targets_carry_their_spread(tmp_path):
-    result = run_in(tmp_path / "a", "attack=lira", "shadow.count=8", "targets=4", settings=SHADOW)
-    assert result["run"]["targets"] == 4
-    assert result["target"]["train_accuracy"]["repetitions"] == 4
-    assert result["target"]["trained"] is False
-    (lira, blind) = result["attackers"]
-    for attacker in (lira, blind):
-        assert attacker["metrics"]["auc"]["repetitions"] == 4
-        assert attacker["metrics"]["auc"]["sd"] > 0
-    # The target itself was not needed, so nobody trained it.
-    assert not [path for path in (tmp_path / "store").glob("*/history.csv") if path.read_text().strip()]
-
-
-@pytest.mark.parametrize("overrides", [["attack=mia_suite"], ["attack=lira", "targets=3", "defence=flatten"]])
-def test_the_same_inference_with_shadow_models_gives_the_same_result(tmp_path, overrides):
-    first = run_in(tmp_path / "a", *overrides, "shadow.count=12", settings=SHADOW)
-    (tmp_path / "elsewhere").mkdir()
-    again = run_in(tmp_path / "elsewhere" / "b", *overrides, "shadow.count=12", settings=SHADOW)
-    assert comparable(first) == comparable(again)
-
-
-def test_a_service_that_answers_labels_leaves_score_attacks_what_the_label_tells(tmp_path):
-    results = [
-        run_in(tmp_path / defence, "attack=lira", "shadow.count=6", f"defence={defence}", settings=SHADOW)
-        for defence in ("label_only", "flatten")
-    ]
-    # Both reveal the winning class and nothing else, so an attacker who knows them gets the same from either.
-    assert results[0]["attackers"] == results[1]["attackers"]
-
-
-@pytest.mark.parametrize(
-    ("overrides", "sentence"),
-    [
-        (["attack=mia", "targets=3"], r"^targets=3: needs an attack with shadow models"),
-        (["attack=mea", "targets=3"], r"^targets=3: needs an attack with shadow models"),
-        (["attack=lira", "targets=5", "shadow.count=8"], r"^targets=5: of shadow\.count=8 .* use 1 to 4"),
-        (["attack=lira", "targets=2", "repetitions=3"], r"^repetitions=3: with targets=2 each target is attacked once"),
-        (["attack=lira", "targets=2", "target.checkpoint=x.pth"], r"^targets=2: .* leave one of them out"),
-        (
-            ["attack=rmia", "nonmembers=test", "target.train_size=597"],
-            r"^attack\.public=1000: .* choose nonmembers=hold",
-        ),
-        (["attack=lira", "target.train_size=10"], r"^budget=1000: leaves 20 images .* target\.train_size to 20"),
-        (["attack=lira", "budget=30"], r"^budget=30: leaves 30 images .* set budget to 40 or more"),
-        (
-            ["attack=lira", "target.train_size=1000"],
-            r"^target\.train_size=1000: .* 200 non-members; set target\.train_size to 600",
-        ),
-        (["attack=lira", "shadow.epochs=9"], r"^shadow\.epochs=9: the target is trained with target\.epochs=3"),
-        (["pool=holdout", "target.checkpoint=x.pth", "target.train_size=600"], r"^pool=holdout: nobody says which"),
-        (["pool=noise", "attack.attackers=[no_query]", "budget=5"], r"^attack\.attackers=\[no_query\]: .* no labels"),
-        (["attack=lira", "target.checkpoint=x.pth", "nonmembers=test"], r"^target\.checkpoint=x\.pth: nobody says"),
-        (["attack=bavaria", "shadow.count=2"], r"^shadow\.count=2: the attack needs \d+ shadow models or more"),
-    ],
-)
-def test_settings_that_cannot_work_are_refused_before_anything_is_trained(tmp_path, overrides, sentence):
-    with pytest.raises(UserError, match=sentence):
-        run_in(tmp_path / "a", *overrides, settings=SHADOW)
-    assert not (tmp_path / "store").exists()
-
-
-def test_another_recipe_for_shadow_models_can_be_asked_for(tmp_path):
-    result = run_in(
-        tmp_path / "a", "attack=lira", "shadow.count=4", "shadow.epochs=1", "shadow.other_recipe=true", settings=SHADOW
-    )
-    assert result["shadow"]["trained"] == 4
-
-
-def test_an_attack_that_needs_no_shadow_model_trains_none(tmp_path):
-    result = run_in(tmp_path / "a", "attack=gap", settings=SHADOW)
-    assert result["shadow"] is None
-    assert len(list((tmp_path / "store").glob("*/recipe.json"))) == 1
 
 
 @pytest.mark.parametrize("defence", [["defence=none"], ["defence=flatten", "defence.fresh=true"]], ids=str)

@@ -9,7 +9,7 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 import privattack
-from tests.test_experiment import comparable
+from tests.running import comparable
 
 WORDS = ["data=digits", "target=mlp", "target.epochs=2", "surrogate.epochs=1", "repetitions=1", "trainer=cpu"]
 ROOT = Path(__file__).parents[2]
