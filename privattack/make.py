@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import torch
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
@@ -38,6 +38,14 @@ def make(config: DictConfig, place: str, kind: type[Kind], **arguments: Any) -> 
             f"{kind.__name__}."
         )
     return made
+
+
+def named(config: DictConfig, place: str) -> Any:
+    """Return the class or function that a place names; None where it cannot be imported, and `make` says why."""
+    try:
+        return get_object(OmegaConf.select(config, place)._target_)
+    except (ImportError, ValueError):
+        return None
 
 
 def check_network(config: DictConfig, place: str, build: Callable[[], object], shape: Shape, classes: int) -> None:

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any, Literal, cast
 
 import torch
-from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
@@ -26,7 +25,7 @@ from privattack.data.shadow_pool import make_shadow_pool
 from privattack.data.splits import TrainingSplit
 from privattack.defences.base import Defence
 from privattack.errors import UserError
-from privattack.make import check_network, make
+from privattack.make import check_network, make, named
 from privattack.models.architecture import Architecture, asked_for
 from privattack.models.recipes import Recipe, Supervised
 from privattack.models.shadow_bank import BankSettings, obtain_bank
@@ -164,10 +163,8 @@ def recipe_of(settings: DictConfig) -> Recipe:
 def architecture_of(config: DictConfig, group: Literal["target", "shadow"], data: DataSet) -> Architecture:
     """Return the architecture that the settings of `target` or `shadow` name."""
     place = f"{group}.network"
-    try:
-        taken = asked_for(get_object(config[group].network._target_), data.shape, data.classes)
-    except (ImportError, ValueError):  # `make` says what is wrong
-        taken = {}
+    network = named(config, place)
+    taken = {} if network is None else asked_for(network, data.shape, data.classes)
     build = partial(make, config, place, nn.Module, **taken)
     check_network(config, place, build, data.shape, data.classes)
     settings = OmegaConf.to_container(config[group].network, resolve=True)
