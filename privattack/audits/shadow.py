@@ -117,7 +117,7 @@ class ShadowAudit(Audit):
         seconds, written = 0.0, {"pool": self.pool.origin.numpy()}
         written["pool_membership"] = np.stack([everyone for _, everyone, _ in attacked])
         for count, one in enumerate(self.rounds):
-            auxiliary = self._audit(bank, one)
+            auxiliary = self._auxiliary(bank, one)
             for victim, everyone, number in attacked:
                 others = auxiliary if number is None else auxiliary.without(number)
                 services.append(victim.open(budget=self.budget, seed=one.seed))
@@ -146,7 +146,7 @@ class ShadowAudit(Audit):
             },
         )
 
-    def _audit(self, bank: ShadowBank | None, one: Round) -> Auxiliary:
+    def _auxiliary(self, bank: ShadowBank | None, one: Round) -> Auxiliary:
         auxiliary = Auxiliary(self.pool.images.take(one.candidates), self.data.test.take(one.public), [])
         if bank is None:
             return auxiliary
