@@ -29,6 +29,7 @@ from privattack.report.console import table
 from privattack.report.tensorboard import RunLogger, write_events
 from privattack.results.files import write_arrays, write_table
 from privattack.results.result import Result
+from privattack.results.scores import write_scores
 from privattack.victims import LocalVictim
 
 log = logging.getLogger(__name__)
@@ -131,6 +132,7 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
     for name in outcome.verdicts[0].curves:
         columns, rows = _curves(outcome, name)
         write_table(folder / f"{name}.csv", columns, rows)
+    write_scores(folder, {verdict.name: verdict.images for verdict in outcome.verdicts})
     write_events(logger, result, list(outcome.curves))
     result.write(folder)
     print(table(result, folder))

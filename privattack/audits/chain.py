@@ -66,6 +66,7 @@ class ChainAudit(Audit):
         )
         inferences: list[list[Inference]] = []
         memberships: list[np.ndarray] = []
+        asked: list[LabelledImages] = []
         written: dict[str, np.ndarray] = {}
         for number, (split, seed) in enumerate(zip(self.splits, self.seeds, strict=True)):
             images = self.members.take(split.members).join(self.nonmembers.take(split.nonmembers))
@@ -83,12 +84,13 @@ class ChainAudit(Audit):
                 ]
             )
             memberships.append(split.membership(split.unknown).numpy())
+            asked.append(candidates.unknown)
             for name in ("members", "nonmembers", "known", "unknown"):
                 written[f"candidates_{number}_{name}"] = getattr(split, name).numpy()
         seconds = time.perf_counter() - started
         copied = judge_extraction(extraction, self.data.test, victim.truth(self.data.test))[0].metrics
         return Outcome(
-            judge_membership(inferences, memberships),
+            judge_membership(inferences, memberships, asked),
             services,
             seconds,
             curves=extraction.surrogates.history,

@@ -4,8 +4,10 @@ import logging
 import time
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
+from privattack import metrics
 from privattack.attacks.extraction.base import ExtractionAttack
 from privattack.audits.base import Audit, Outcome
 from privattack.audits.judges import judge_extraction
@@ -69,7 +71,14 @@ class ExtractionAudit(Audit):
         if self.transfer is not None:
             known = (victim.target.model, self.data.test, truth)
             for verdict, fooled in zip(verdicts, self.transfer.judge(extraction.surrogates, *known), strict=True):
-                verdict.metrics.update(fooled)
+                last = verdict.images["budget"] == self.budgets[-1]
+                for name, wrong in fooled.items():
+                    made = ~np.isnan(wrong)
+                    verdict.metrics[name] = metrics.over_repetitions(
+                        [metrics.proportion(one[kept] == 1) for one, kept in zip(wrong, made, strict=True)]
+                    )
+                    verdict.images[name] = np.full(len(last), np.nan)
+                    verdict.images[name][last] = wrong.flatten()
         return Outcome(
             verdicts,
             services,

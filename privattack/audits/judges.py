@@ -2,7 +2,6 @@
 attack came to into numbers with intervals.
 """
 
-import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,8 @@ from privattack.attacks.knowledge import Knowledge
 from privattack.attacks.membership.base import Inference
 from privattack.data.images import LabelledImages, digests
 from privattack.metrics import Measurement
-from privattack.results.result import Found, Pair, Point
+from privattack.results.result import Point
+from privattack.results.scores import Columns
 
 Average = Callable[..., Measurement]  # `over_repetitions` or `over_targets`
 
@@ -30,6 +30,7 @@ class Verdict:
         metrics: by name, in the order in which they are shown.
         curves: what plots are made from: columns of numbers, by table.
         points: success at each budget, where there are several; the last is `metrics`.
+        images: what became of each image: columns of `scores.csv.gz`, of one length.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Verdict:
     metrics: dict[str, Measurement]
     curves: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     points: Sequence[Point] = ()
+    images: Columns = field(default_factory=dict)
 
 
 def judge_extraction(
@@ -50,10 +52,11 @@ def judge_extraction(
     """
     pixels = test.pixels()
     target = target_log_probabilities.numpy().astype(np.float64)
-    labels = test.labels.numpy()
-    right = target.argmax(axis=1) == labels
+    labels, named_by_target = test.labels.numpy(), target.argmax(axis=1)
+    right, names = named_by_target == labels, test.names
     digests_asked = [digests(asked.images) for asked in extraction.asked]
     points: list[list[Point]] = [[] for _ in extraction.attackers]
+    images: list[list[Columns]] = [[] for _ in extraction.attackers]
     for budget, surrogates in extraction.curve:
         known = [set(asked[:budget]) for asked in digests_asked]
         queried = [np.array([digest in asked for digest in test.digests], dtype=bool) for asked in known]
@@ -61,10 +64,10 @@ def judge_extraction(
             zip(surrogates.predict(pixels).numpy(), surrogates.final_losses.numpy(), strict=True)
         ):
             repetitions = []
-            for answer, seen, loss in zip(answers, queried, losses, strict=True):
+            for number, (answer, seen, loss) in enumerate(zip(answers, queried, losses, strict=True)):
                 named = answer.argmax(axis=1)
-                agrees = named == target.argmax(axis=1)
-                correct = named == labels
+                agrees, correct = named == named_by_target, named == labels
+                kl = metrics.kl_divergence(target, answer.astype(np.float64))
                 repetitions.append(
                     {
                         "fidelity": metrics.proportion(agrees),
@@ -73,14 +76,26 @@ def judge_extraction(
                         "accuracy_unqueried": metrics.proportion(correct[~seen]),
                         "fidelity_target_right": metrics.proportion(agrees[right]),
                         "fidelity_target_wrong": metrics.proportion(agrees[~right]),
-                        "kl": metrics.mean_kl_divergence(target, answer.astype(np.float64)),
+                        "kl": metrics.mean_kl_divergence(kl),
                         "training_loss": metrics.mean(loss),
                     }
                 )
-            points[place].append(Point(budget=budget, metrics=_combine(repetitions)))
+                images[place].append(
+                    {
+                        "repetition": np.full(len(names), number),
+                        "budget": np.full(len(names), budget),
+                        "image": names,
+                        "label": labels,
+                        "target_class": named_by_target,
+                        "surrogate_class": named,
+                        "queried": seen,
+                        "kl": kl,
+                    }
+                )
+            points[place].append(Point(budget=budget, metrics=combine(repetitions)))
     return [
-        Verdict(name, knowledge, curve[-1].metrics, points=curve)
-        for (name, knowledge), curve in zip(extraction.attackers, points, strict=True)
+        Verdict(name, knowledge, curve[-1].metrics, points=curve, images=_stacked(columns))
+        for (name, knowledge), curve, columns in zip(extraction.attackers, points, images, strict=True)
     ]
 
 
@@ -91,6 +106,7 @@ PRIORS = (0.01, 0.1, 0.5)
 def judge_membership(
     inferences: Sequence[Sequence[Inference]],
     memberships: Sequence[Bool[np.ndarray, " u"]],
+    images: Sequence[LabelledImages],
     *,
     average: Average = metrics.over_repetitions,
 ) -> list[Verdict]:
@@ -99,6 +115,7 @@ def judge_membership(
     Args:
         inferences: by repetition, then by attacker.
         memberships: the truth, by repetition.
+        images: who was asked about, by repetition.
         average: combines repetitions.
     """
     verdicts = []
@@ -116,67 +133,26 @@ def judge_membership(
             )
         first = attacker[0]
         scores = [inference.scores for inference in attacker]
-        combined = _combine(repetitions, average) | {
+        combined = combine(repetitions, average) | {
             f"tpr_at_fpr_{rate:g}": metrics.tpr_over_repetitions(scores, memberships, rate, average=average)
             for rate in FALSE_POSITIVE_RATES
         }
         curves = {"roc": _mean_roc(scores, memberships), "histograms": _histogram(scores, memberships)}
-        verdicts.append(Verdict(first.name, first.knowledge, combined, curves))
-    return verdicts
-
-
-def judge_overlap(
-    inferences: Sequence[Sequence[Inference]],
-    memberships: Sequence[Bool[np.ndarray, " n"]],
-    *,
-    average: Average = metrics.over_repetitions,
-    fpr: float = 0.01,
-) -> Found | None:
-    """Say which members each querying attacker finds at a false positive rate, and what they find together.
-
-    Args:
-        inferences: by repetition, then by attacker.
-        memberships: the truth, by repetition.
-
-    Returns:
-        What they find; None where fewer than two attackers query, or where there are too few
-        non-members for the rate.
-    """
-    names = [inference.name for inference in inferences[0] if inference.knowledge is not Knowledge.BLIND]
-    fewest = min(int(np.count_nonzero(~membership)) for membership in memberships)
-    if len(names) < 2 or fewest * fpr < 10:
-        return None
-    shares: list[dict[str, Measurement]] = []
-    overlaps: dict[tuple[str, str], list[float]] = {pair: [] for pair in itertools.combinations(names, 2)}
-    for attackers, membership in zip(inferences, memberships, strict=True):
-        accused, falsely = {}, np.zeros(len(membership), dtype=bool)
-        for one in attackers:
-            if one.name in names:
-                least = metrics.threshold_at_fpr(one.scores, membership, fpr)
-                accused[one.name] = one.scores > least
-                # These non-members set the threshold, and another would pass it more often: so the one on it counts.
-                on_it = ~membership & (one.scores == least)
-                falsely |= (accused[one.name] & ~membership) | (on_it if np.count_nonzero(on_it) == 1 else False)
-        anyone = np.any(list(accused.values()), axis=0)
-        shares.append(
-            {name: metrics.proportion(accused[name][membership]) for name in names}
-            | {"any": metrics.proportion(anyone[membership]), "any_fpr": metrics.proportion(falsely[~membership])}
+        columns = _stacked(
+            [
+                {
+                    "repetition": np.full(len(asked), 0 if average is metrics.over_targets else number),
+                    "target": np.full(len(asked), number if average is metrics.over_targets else 0),
+                    "image": asked.names,
+                    "member": membership,
+                    "score": inference.scores,
+                    "decision": inference.decisions,
+                }
+                for number, (inference, membership, asked) in enumerate(zip(attacker, memberships, images, strict=True))
+            ]
         )
-        for (first, second), found in overlaps.items():
-            either = np.count_nonzero((accused[first] | accused[second]) & membership)
-            if either:
-                found.append(np.count_nonzero(accused[first] & accused[second] & membership) / either)
-    combined = _combine(shares, average)
-    return Found(
-        fpr=fpr,
-        attackers={name: combined[name] for name in names},
-        any=combined["any"],
-        any_fpr=combined["any_fpr"],
-        pairs=[
-            Pair(first=first, second=second, jaccard=float(np.mean(found)) if found else None)
-            for (first, second), found in overlaps.items()
-        ],
-    )
+        verdicts.append(Verdict(first.name, first.knowledge, combined, curves, images=columns))
+    return verdicts
 
 
 def judge_defence(
@@ -209,10 +185,15 @@ def judge_defence(
             }
         )
     microseconds = 1e6 * seconds / (len(test) * len(costs))
-    return (costs[0] if len(costs) == 1 else _combine(costs, metrics.over_targets)), microseconds
+    return (costs[0] if len(costs) == 1 else combine(costs, metrics.over_targets)), microseconds
 
 
-def _combine(
+def _stacked(tables: Sequence[Columns]) -> Columns:
+    """Return tables of the same columns as one."""
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+
+
+def combine(
     repetitions: Sequence[dict[str, Measurement]], average: Average = metrics.over_repetitions
 ) -> dict[str, Measurement]:
     unbounded = ("kl", "training_loss", "l1")

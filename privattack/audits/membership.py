@@ -8,6 +8,7 @@ import numpy as np
 from privattack.attacks.membership.base import Candidates, MembershipAttack
 from privattack.audits.base import Audit, Outcome
 from privattack.audits.blind import blind_inference
+from privattack.audits.exposure import most_exposed
 from privattack.audits.judges import judge_membership
 from privattack.data.images import LabelledImages
 from privattack.data.splits import split_candidates
@@ -42,7 +43,7 @@ class MembershipAudit(Audit):
         """Infer and judge; see the base class."""
         (victim,) = victims
         victim.truth(self.nonmembers)
-        inferences, memberships, services, seconds = [], [], [], 0.0
+        inferences, memberships, asked, services, seconds = [], [], [], [], 0.0
         written: dict[str, np.ndarray] = {}
         for number, (split, seed) in enumerate(zip(self.splits, self.seeds, strict=True)):
             images = self.members.take(split.members).join(self.nonmembers.take(split.nonmembers))
@@ -55,6 +56,13 @@ class MembershipAudit(Audit):
             seconds += time.perf_counter() - started
             inferences.append([*inferred, blind_inference(candidates)])
             memberships.append(split.membership(split.unknown).numpy())
+            asked.append(candidates.unknown)
             for name in ("members", "nonmembers", "known", "unknown"):
                 written[f"candidates_{number}_{name}"] = getattr(split, name).numpy()
-        return Outcome(judge_membership(inferences, memberships), services, seconds, split=written)
+        return Outcome(
+            judge_membership(inferences, memberships, asked),
+            services,
+            seconds,
+            split=written,
+            extra={"exposed": most_exposed(inferences, memberships, asked)},
+        )

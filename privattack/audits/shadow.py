@@ -14,8 +14,9 @@ from privattack.attacks.membership.base import Inference
 from privattack.attacks.membership.shadow import Answers, Auxiliary, ShadowAttack, ShadowModel, told
 from privattack.audits.base import Audit, Outcome
 from privattack.audits.blind import cross_fitted
-from privattack.audits.judges import judge_membership, judge_overlap
-from privattack.data.images import DataSet
+from privattack.audits.exposure import judge_overlap, most_exposed
+from privattack.audits.judges import judge_membership
+from privattack.data.images import DataSet, LabelledImages
 from privattack.data.shadow_pool import ShadowPool
 from privattack.defences.base import Defence
 from privattack.errors import UserError
@@ -113,6 +114,7 @@ class ShadowAudit(Audit):
             ]
         inferences: list[list[Inference]] = []
         memberships: list[Bool[np.ndarray, " n"]] = []
+        asked: list[LabelledImages] = []
         services: list[Service] = []
         seconds, written = 0.0, {"pool": self.pool.origin.numpy()}
         written["pool_membership"] = np.stack([everyone for _, everyone, _ in attacked])
@@ -127,11 +129,12 @@ class ShadowAudit(Audit):
                 membership = everyone[one.candidates.numpy()]
                 inferences.append([*inferred, cross_fitted(auxiliary.candidates, membership, seed=one.seed)])
                 memberships.append(membership)
+                asked.append(auxiliary.candidates)
             written[f"candidates_{count}"] = one.candidates.numpy()
             written[f"public_{count}"] = one.public.numpy()
         average = metrics.over_repetitions if self.targets is None else metrics.over_targets
         return Outcome(
-            judge_membership(inferences, memberships, average=average),
+            judge_membership(inferences, memberships, asked, average=average),
             services,
             seconds,
             split=written,
@@ -143,6 +146,7 @@ class ShadowAudit(Audit):
                     public=len(self.rounds[0].public),
                 ),
                 "found": judge_overlap(inferences, memberships, average=average),
+                "exposed": most_exposed(inferences, memberships, asked),
             },
         )
 

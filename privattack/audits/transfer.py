@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from privattack import metrics
 from privattack.data.images import LabelledImages
-from privattack.metrics import Measurement
 from privattack.models.surrogate import Surrogates
 
 STEPS = 10
@@ -33,8 +32,8 @@ class Transfer:
         target: Callable[[Tensor], Tensor],
         test: LabelledImages,
         target_log_probabilities: Float[Tensor, "t classes"],
-    ) -> list[dict[str, Measurement]]:
-        """Return for each lesson the share of examples that the target names wrongly, over repetitions.
+    ) -> list[dict[str, Float[np.ndarray, "repetitions t"]]]:
+        """Return for each lesson which images' examples the target names wrongly: 1, 0, or NaN where none was made.
 
         By the fast gradient sign method (Goodfellow et al. 2015, section 4) and by projected gradient descent in 10
         steps of a quarter of epsilon from the image itself (Madry et al. 2018, section 2.1).
@@ -42,14 +41,13 @@ class Transfer:
         right = (target_log_probabilities.argmax(dim=1) == test.labels).nonzero().flatten()[: self.images]
         images, labels = test.take(right).pixels(), test.labels[right]
         methods = {"transfer_fgsm": (1, self.epsilon), "transfer_pgd": (STEPS, self.epsilon / 4)}
-        shares: dict[str, list[Measurement]] = {}
+        fooled = {}
         for name, (steps, step) in methods.items():
             examples = self._examples(surrogates, images, labels, steps, step)
-            fooled = target(examples.flatten(0, 2)).argmax(dim=1).view(examples.shape[:3]) != labels
-            shares[name] = [
-                metrics.over_repetitions([metrics.proportion(one.numpy()) for one in lesson]) for lesson in fooled
-            ]
-        return [dict(zip(shares, lesson, strict=True)) for lesson in zip(*shares.values(), strict=True)]
+            wrong = target(examples.flatten(0, 2)).argmax(dim=1).view(examples.shape[:3]) != labels
+            fooled[name] = np.full((*wrong.shape[:2], len(test)), np.nan)
+            fooled[name][..., right.numpy()] = wrong.numpy()
+        return [dict(zip(fooled, lesson, strict=True)) for lesson in zip(*fooled.values(), strict=True)]
 
     def _examples(
         self,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
@@ -37,6 +38,11 @@ class LabelledImages:
     def digests(self) -> list[bytes]:
         """Each image's digest, as the service sees it."""
         return [digest for part in self.parts(5_000) for digest in digests(part.pixels())]
+
+    @cached_property
+    def names(self) -> np.ndarray:
+        """Each image's name in tables: the first 16 hexadecimal digits of its digest."""
+        return np.array([digest.hex()[:16] for digest in self.digests], dtype="U16")
 
     def parts(self, size: int) -> Iterator["LabelledImages"]:
         """Go through the images, `size` at a time."""

@@ -1,7 +1,7 @@
 """Pure functions: arrays in, numbers with 95 % intervals out."""
 
 from privattack.measurement import Measurement
-from privattack.metrics.extraction import mean_kl_divergence
+from privattack.metrics.extraction import kl_divergence, mean_kl_divergence
 from privattack.metrics.intervals import clopper_pearson, mean, over_repetitions, over_targets, proportion
 from privattack.metrics.membership import (
     attack_accuracy,
@@ -22,6 +22,7 @@ __all__ = [
     "balanced_accuracy",
     "clopper_pearson",
     "fit_threshold",
+    "kl_divergence",
     "mean",
     "mean_kl_divergence",
     "over_repetitions",

@@ -7,15 +7,15 @@ from privattack.measurement import Measurement
 from privattack.metrics.intervals import mean
 
 
-def mean_kl_divergence(
+def kl_divergence(
     target_log_probabilities: Float[np.ndarray, "n classes"],
     surrogate_log_probabilities: Float[np.ndarray, "n classes"],
-) -> Measurement:
-    """Return the mean over images of KL(target || surrogate), in nats, with a t interval.
+) -> Float[np.ndarray, " n"]:
+    """Return each image's KL(target || surrogate), in nats.
 
-    A class that the target rules out (log-probability -inf) adds nothing; one that only the surrogate rules
-    out makes the divergence infinite, and the result missing. So do answers of a surrogate that are NaN, for its
-    training diverged. Raises ValueError where the target's are NaN, and for +inf.
+    A class that the target rules out (log-probability -inf) adds nothing; one that only the surrogate rules out makes
+    the divergence infinite, and answers of a surrogate that are NaN, for its training diverged, make it NaN. Raises
+    ValueError where the target's are NaN, and for +inf.
     """
     target = target_log_probabilities.astype(np.float64)
     surrogate = surrogate_log_probabilities.astype(np.float64)
@@ -27,9 +27,14 @@ def mean_kl_divergence(
     possible = probability > 0
     ratio = np.subtract(target, surrogate, out=np.zeros_like(target), where=possible)
     # Rounding can leave the divergence of two equal answers a hair below zero.
-    divergence = np.maximum((probability * ratio).sum(axis=1), 0.0)
+    divergence: Float[np.ndarray, " n"] = np.maximum((probability * ratio).sum(axis=1), 0.0)
+    return divergence
+
+
+def mean_kl_divergence(divergence: Float[np.ndarray, " n"]) -> Measurement:
+    """Return the mean over images of what `kl_divergence` gives, with a t interval; missing where one is infinite."""
     infinite = int(np.count_nonzero(np.isinf(divergence)))
     if infinite:
         why = f"infinite on {infinite} images: the surrogate rules out a class that the target does not"
-        return Measurement.missing(len(target), why)
+        return Measurement.missing(len(divergence), why)
     return mean(divergence, lowest=0.0)

@@ -14,6 +14,7 @@ from privattack.findings.pools import pools
 from privattack.report import contest_views, rankings, surrogates
 from privattack.report.cells import Table
 from privattack.report.drawing import Panel
+from privattack.report.exposed import Gallery, galleries
 from privattack.report.overview import overview
 from privattack.report.plots import against_budget, privacy_against_utility
 from privattack.report.scores import histograms, rocs
@@ -31,13 +32,14 @@ TEMPLATES = Environment(
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the page: its title, words below it, tables, then plots. One without either is left out."""
+    """A section of the page: its title, words below it, tables, plots, then pictures. One without any is left out."""
 
     title: str
     note: str = ""
     paragraphs: Sequence[str] = ()
     tables: Sequence[Table] = ()
     panels: Sequence[Panel] = ()
+    galleries: Sequence[Gallery] = ()
 
 
 def sections(collection: Collection) -> list[Section]:
@@ -49,6 +51,12 @@ def sections(collection: Collection) -> list[Section]:
         Section("Attacks and defences", tables=overview(collection)),
         Section("Attackers, ranked", tables=rankings.tables(ranked), panels=rankings.plots(ranked, runs)),
         Section("What the attacks find together", tables=together(runs)),
+        Section(
+            "The most exposed members",
+            "At a false positive rate of 1 %. An average over all members hides these: an attack that finds few "
+            "members may find the same ones in every model that learns them.",
+            galleries=galleries(runs),
+        ),
         Section(
             "Extraction attacks compared", tables=contest_views.tables(compared), panels=contest_views.panels(compared)
         ),
@@ -76,7 +84,7 @@ def sections(collection: Collection) -> list[Section]:
             panels=privacy_against_utility(runs),
         ),
     ]
-    return [section for section in every if section.tables or section.panels]
+    return [section for section in every if section.tables or section.panels or section.galleries]
 
 
 def write_page(path: Path, collection: Collection) -> list[str]:

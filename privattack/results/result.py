@@ -146,6 +146,23 @@ class Found(Part):
     pairs: list[Pair]
 
 
+class Exposed(Part):
+    """A member that attacks find at a false positive rate of 1 %.
+
+    Attributes:
+        image: its name in `scores.csv.gz`.
+        targets: how many of the attacked targets, or repetitions, had it as a member.
+        found: the share of those in which each attack finds it, by name.
+        picture: a PNG in base64; None for images that PNG does not know.
+    """
+
+    image: str
+    label: int
+    targets: int
+    found: dict[str, float]
+    picture: str | None
+
+
 class Point(Part):
     """An attacker's success at one of several budgets."""
 
@@ -188,6 +205,7 @@ class Result(Part):
     shadow: Shadow | None = None
     audit: Asked | None = None
     found: Found | None = None
+    exposed: list[Exposed] = []
     attackers: list[Attacker]
     findings: list[str]
     timings: dict[str, float]

@@ -7,13 +7,12 @@ import torch
 from privattack.attacks.extraction.base import NONE, Asked, Extraction
 from privattack.attacks.knowledge import Knowledge
 from privattack.attacks.membership.base import Inference
-from privattack.audits.judges import judge_defence, judge_extraction, judge_membership, judge_overlap
+from privattack.audits.judges import judge_defence, judge_extraction, judge_membership
 from privattack.data.images import LabelledImages
 from privattack.data.sources import digits
 from privattack.defences.label_only import LabelOnly
 from privattack.defences.none import NoDefence
 from privattack.metrics import over_targets
-from privattack.results.result import Pair
 
 TEST = digits().test.take(torch.arange(40))
 
@@ -81,15 +80,20 @@ def test_repetitions_are_averaged_with_their_spread():
     assert fidelity.sd == pytest.approx(np.sqrt(0.5))
 
 
+def asked(membership: np.ndarray) -> LabelledImages:
+    """Return images to have been asked about: one for each bit."""
+    return LabelledImages(torch.zeros(len(membership), 1, 2, 2, dtype=torch.uint8), torch.zeros(len(membership)).long())
+
+
 def inference(scores: np.ndarray, decisions: np.ndarray) -> Inference:
     return Inference("published", Knowledge.PUBLISHED, scores, decisions)
 
 
 def test_a_perfect_and_a_constant_membership_attack():
     membership = np.arange(200) < 100
-    (perfect,) = judge_membership([[inference(membership * 1.0, membership)]], [membership])
+    (perfect,) = judge_membership([[inference(membership * 1.0, membership)]], [membership], [asked(membership)])
     assert {perfect.metrics[name].value for name in ("accuracy", "balanced_accuracy", "auc", "tpr_at_fpr_0.1")} == {1.0}
-    (constant,) = judge_membership([[inference(np.zeros(200), membership | True)]], [membership])
+    (constant,) = judge_membership([[inference(np.zeros(200), membership | True)]], [membership], [asked(membership)])
     assert constant.metrics["accuracy"].value == 0.5
     assert constant.metrics["auc"].value == 0.5
     assert constant.metrics["tpr_at_fpr_0.1"].value == 0.0
@@ -98,14 +102,14 @@ def test_a_perfect_and_a_constant_membership_attack():
 
 def test_a_rate_that_too_few_images_can_measure_says_so():
     membership = np.arange(200) < 100
-    (verdict,) = judge_membership([[inference(membership * 1.0, membership)]], [membership])
+    (verdict,) = judge_membership([[inference(membership * 1.0, membership)]], [membership], [asked(membership)])
     assert verdict.metrics["tpr_at_fpr_0.001"].value is None
     assert "non-members" in verdict.metrics["tpr_at_fpr_0.001"].why
 
 
 def test_the_roc_of_ties_is_the_lower_one_and_ends_in_the_corner():
     membership = np.arange(200) < 100
-    (verdict,) = judge_membership([[inference(np.zeros(200), membership)]], [membership])
+    (verdict,) = judge_membership([[inference(np.zeros(200), membership)]], [membership], [asked(membership)])
     assert not any(verdict.curves["roc"]["tpr"][:-1])
     assert (verdict.curves["roc"]["fpr"][-1], verdict.curves["roc"]["tpr"][-1]) == (1.0, 1.0)
 
@@ -131,57 +135,16 @@ def test_what_a_defence_costs_is_averaged_over_targets():
     assert (cost["test_accuracy"].value, cost["test_accuracy"].repetitions) == (0.5, 2)
 
 
-def found_by(name: str, members: set[int], *, knowledge: Knowledge = Knowledge.ADAPTIVE) -> Inference:
-    """Return an attacker who is sure of some of the first 1,000 images, the members, and knows nothing of the rest."""
-    scores = np.zeros(2_000)
-    scores[list(members)] = 1.0
-    return Inference(name, knowledge, scores, scores > 0)
-
-
-MEMBERS = np.arange(2_000) < 1_000
-
-
-def test_what_attacks_find_together():
-    attackers = [found_by("a", {0, 1, 2}), found_by("b", {2, 3}), found_by("c", set())]
-    found = judge_overlap([[*attackers, found_by("blind", {9}, knowledge=Knowledge.BLIND)]], [MEMBERS])
-    assert found.fpr == 0.01
-    assert {name: figure.value for name, figure in found.attackers.items()} == {"a": 0.003, "b": 0.002, "c": 0.0}
-    assert (found.any.value, found.any_fpr.value) == (0.004, 0.0)
-    overlaps = {(pair.first, pair.second): pair.jaccard for pair in found.pairs}
-    assert overlaps == {("a", "b"): 0.25, ("a", "c"): 0.0, ("b", "c"): 0.0}
-
-
-def test_each_attack_may_accuse_as_many_non_members_as_the_rate_allows_and_all_together_more():
-    first, second = found_by("a", set()), found_by("b", set())
-    first.scores[1_000:1_010], first.scores[:50] = 2.0, 3.0
-    second.scores[1_500:1_510], second.scores[:20] = 2.0, 1.0
-    found = judge_overlap([[first, second]], [MEMBERS])
-    assert found.attackers["a"].value == 0.05
-    assert found.attackers["b"].value == 0.02
-    assert found.any_fpr.value == 0.02  # no one lies alone on a threshold
-    first.scores[1_010] = second.scores[1_510] = 1.5
-    found = judge_overlap([[first, second]], [MEMBERS])
-    assert found.any_fpr.value == 0.022  # as many as would be accused of others
-
-
-def test_an_overlap_needs_two_attackers_and_enough_non_members():
-    assert judge_overlap([[found_by("a", {0})]], [MEMBERS]) is None
-    few = np.arange(2_000) < 1_001
-    assert judge_overlap([[found_by("a", {0}), found_by("b", {1})]], [few]) is None
-
-
-def test_a_pair_that_finds_nobody_has_no_overlap():
-    found = judge_overlap([[found_by("a", set()), found_by("b", set())]], [MEMBERS])
-    assert found.pairs == [Pair(first="a", second="b", jaccard=None)]
-
-
 def test_several_targets_together_can_measure_a_rate_that_none_can_alone():
     membership = np.arange(400) < 200
     scores = [membership * 1.0 + 0.001 * number for number in range(5)]
-    (alone,) = judge_membership([[inference(scores[0], membership)]], [membership])
+    (alone,) = judge_membership([[inference(scores[0], membership)]], [membership], [asked(membership)])
     assert alone.metrics["tpr_at_fpr_0.01"].value is None
     (verdict,) = judge_membership(
-        [[inference(score, membership)] for score in scores], [membership] * 5, average=over_targets
+        [[inference(score, membership)] for score in scores],
+        [membership] * 5,
+        [asked(membership)] * 5,
+        average=over_targets,
     )
     assert verdict.metrics["tpr_at_fpr_0.01"].value == 1.0
     assert verdict.metrics["tpr_at_fpr_0.001"].value is None

@@ -1,5 +1,6 @@
 """Adversarial examples made on a copy, tried on the model that it copies."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -51,9 +52,9 @@ class Fake(Surrogates):
 def test_a_perfect_copys_examples_fool_its_target_and_those_of_its_opposite_do_not(test_part):
     perfect, opposite = judged(test_part)
     for method in ("transfer_fgsm", "transfer_pgd"):
-        assert perfect[method].value > 0.9
-        assert opposite[method].value < 0.1
-        assert perfect[method].n == 40
+        assert np.nanmean(perfect[method]) > 0.9
+        assert np.nanmean(opposite[method]) < 0.1
+        assert np.count_nonzero(~np.isnan(perfect[method])) == 40
 
 
 def test_one_step_of_a_linear_model_is_the_sign_of_its_gradient(test_part):
@@ -78,4 +79,4 @@ def test_no_pixel_moves_further_than_epsilon_or_leaves_its_range(test_part):
 
 def test_only_images_that_the_target_names_rightly_are_used(test_part):
     perfect, _ = judged(test_part, images=60)
-    assert perfect["transfer_fgsm"].n == 50
+    assert np.isnan(perfect["transfer_fgsm"]).tolist() == [[False] * 50 + [True] * 10]

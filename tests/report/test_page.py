@@ -12,7 +12,7 @@ from privattack.report.__main__ import main
 from privattack.report.page import page
 from privattack.results.collect import collect
 
-VOID = {"meta", "link", "br"}
+VOID = {"meta", "link", "br", "img"}
 
 
 class Page(HTMLParser):
@@ -143,6 +143,25 @@ def test_of_many_attackers_a_cell_names_the_best(make_suite, write_run):
         "Findings", "Attacks and defences", "Attackers, ranked", "What the attacks find together"
     ]  # fmt: skip
     assert "11 more" in parsed.texts["summary"]  # histograms
+
+
+def test_the_most_exposed_members_are_shown_with_what_finds_them(make_suite, write_run):
+    result = make_suite()
+    found = {"lira": 1.0, "rmia": 0.5, "loss": 0.25, "gap": 0.25, "entropy": 0.25}
+    result["exposed"] = [
+        {"image": "00ff", "label": 7, "targets": 4, "found": found, "picture": "iVBORw0KGgo="},
+        {"image": "<b>", "label": 3, "targets": 1, "found": {"<i>": 1.0}, "picture": None},
+    ]
+    _, parsed = made(write_run(result, "run"))
+    assert "The most exposed members" in parsed.texts["h2"]
+    captions = " ".join(parsed.texts["figcaption"])
+    assert "a member of 4 targets, found in 4 by lira 2 by rmia" in " ".join(captions.split())
+    assert "and by 1 more" in captions
+    assert "class 3, image <b>" in captions
+    assert "found by <i>" in captions
+    assert [attributes["src"] for tag, attributes in parsed.tags if tag == "img"] == [
+        "data:image/png;base64,iVBORw0KGgo="
+    ]
 
 
 def test_a_failed_job_is_a_row_that_says_why(make_result, write_run, tmp_path):

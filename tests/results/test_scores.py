@@ -1,0 +1,123 @@
+"""`scores.csv.gz` is enough to compute every figure of a run again."""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from privattack import metrics
+from privattack.results.scores import NAME, read_scores, write_scores
+from tests.running import run_in
+
+Rows = dict[str, np.ndarray]
+
+
+def rows_of(table: Rows, **where: Any) -> Rows:
+    """Return the rows in which columns have these values."""
+    kept = np.all([table[name] == value for name, value in where.items()], axis=0)
+    return {name: column[kept] for name, column in table.items()}
+
+
+def membership_figures(table: Rows, attacker: str, average: Any) -> dict[str, metrics.Measurement]:
+    """Compute an attacker's figures from what they said of each image."""
+    own = rows_of(table, attacker=attacker)
+    every = [
+        rows_of(own, repetition=repetition, target=target)
+        for repetition in np.unique(own["repetition"])
+        for target in np.unique(own["target"])
+    ]
+    truths, scores = [one["member"] == 1 for one in every], [one["score"] for one in every]
+    decided = [one["decision"] == 1 for one in every]
+    return {
+        "accuracy": average([metrics.attack_accuracy(*both) for both in zip(decided, truths, strict=True)]),
+        "balanced_accuracy": average([metrics.balanced_accuracy(*both) for both in zip(decided, truths, strict=True)]),
+        "auc": average([metrics.auc(*both) for both in zip(scores, truths, strict=True)]),
+        **{f"ppv_at_prior_{prior:g}": average([metrics.ppv(*both, prior) for both in zip(decided, truths, strict=True)])
+           for prior in (0.01, 0.1, 0.5)},
+        **{f"tpr_at_fpr_{rate:g}": metrics.tpr_over_repetitions(scores, truths, rate, average=average)
+           for rate in (0.1, 0.01, 0.001)},
+    }  # fmt: skip
+
+
+def extraction_figures(table: Rows, attacker: str, budget: int) -> dict[str, metrics.Measurement]:
+    own = rows_of(table, attacker=attacker, budget=budget)
+    figures: dict[str, list[metrics.Measurement]] = {}
+    for repetition in np.unique(own["repetition"]):
+        one = rows_of(own, repetition=repetition)
+        agrees, correct = one["surrogate_class"] == one["target_class"], one["surrogate_class"] == one["label"]
+        unqueried, right = one["queried"] == 0, one["target_class"] == one["label"]
+        for name, hits in {
+            "fidelity": agrees,
+            "fidelity_unqueried": agrees[unqueried],
+            "accuracy": correct,
+            "accuracy_unqueried": correct[unqueried],
+            "fidelity_target_right": agrees[right],
+            "fidelity_target_wrong": agrees[~right],
+        }.items():
+            figures.setdefault(name, []).append(metrics.proportion(hits))
+        figures.setdefault("kl", []).append(metrics.mean_kl_divergence(one["kl"]))
+        for name in {"transfer_fgsm", "transfer_pgd"} & set(one):
+            if (made := ~np.isnan(one[name])).any():
+                figures.setdefault(name, []).append(metrics.proportion(one[name][made] == 1))
+    return {name: metrics.over_repetitions(each, bounded=name != "kl") for name, each in figures.items()}
+
+
+def agree(reported: dict[str, Any], computed: dict[str, metrics.Measurement]) -> None:
+    """Check the figures: they are the same, but for the order in which a mean is summed."""
+    for name, figure in computed.items():
+        expected = {key: value if isinstance(value, str) else pytest.approx(value, rel=1e-9)
+                    for key, value in figure.to_json().items() if value is not None}  # fmt: skip
+        assert {key: value for key, value in reported[name].items() if value is not None} == expected, name
+
+
+@pytest.mark.parametrize(
+    ("overrides", "average"),
+    [
+        (["attack=mia", "defence=flatten", "repetitions=2"], metrics.over_repetitions),
+        (["attack=mia_suite", "target.train_size=60", "shadow.count=6", "targets=2"], metrics.over_targets),
+    ],
+    ids=["mia", "suite"],
+)
+def test_every_figure_of_an_inference_follows_from_its_scores(tmp_path: Path, overrides: list[str], average: Any):
+    result = run_in(tmp_path / "run", *overrides)
+    table = read_scores(tmp_path / "run")
+    assert {"image", "member", "target", "attacker", "score", "decision"} <= set(table)
+    for attacker in result["attackers"]:
+        computed = membership_figures(table, attacker["name"], average)
+        assert set(computed) == set(attacker["metrics"])
+        agree(attacker["metrics"], computed)
+
+
+def test_every_figure_of_an_extraction_follows_from_its_scores(tmp_path: Path):
+    result = run_in(tmp_path / "run", "attack=mea", "budget=[50,200]", "repetitions=2", "transfer.epsilon=0.2")
+    table = read_scores(tmp_path / "run")
+    for attacker in result["attackers"]:
+        for point in attacker["curve"]:
+            computed = extraction_figures(table, attacker["name"], point["budget"])
+            figures = attacker["metrics"] if point["budget"] == 200 else point["metrics"]
+            # The loss is that of the training, and of no image that the surrogate is judged by.
+            assert set(computed) == set(figures) - {"training_loss"}
+            agree(figures, computed)
+
+
+def test_a_table_is_read_as_it_was_written_and_two_writings_are_equal(tmp_path: Path):
+    image, score = np.array(["b", "a"]), np.array([0.1 + 0.2, -np.inf])
+    write_scores(tmp_path, {"one": {"image": image, "score": score}, "two": {"image": image, "kl": score}})
+    table = read_scores(tmp_path)
+    assert table["attacker"].tolist() == ["one", "two", "one", "two"]
+    assert table["image"].tolist() == ["a", "a", "b", "b"]
+    np.testing.assert_equal(table["score"], [-np.inf, np.nan, 0.1 + 0.2, np.nan])
+    first = (tmp_path / NAME).read_bytes()
+    write_scores(tmp_path, {"one": {"image": image, "score": score}, "two": {"image": image, "kl": score}})
+    assert (tmp_path / NAME).read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no gzip", gzip.compress(b"image,member\na,maybe\n"), gzip.compress(b"a\n1,2\n")]
+)
+def test_a_damaged_table_is_named(tmp_path: Path, content: bytes):
+    (tmp_path / NAME).write_bytes(content)
+    with pytest.raises(ValueError, match=NAME):
+        read_scores(tmp_path)
