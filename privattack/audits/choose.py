@@ -1,6 +1,7 @@
 """Which audit an attack belongs to, and what of the settings that audit needs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, cast
 
@@ -19,7 +20,7 @@ from privattack.audits.membership import MembershipAudit
 from privattack.audits.shadow import ShadowAudit
 from privattack.audits.transfer import Transfer
 from privattack.data.image_sources import Group, Holdout, ImageSource
-from privattack.data.images import DataSet
+from privattack.data.images import DataSet, LabelledImages
 from privattack.data.query_pool import QueryPool
 from privattack.data.shadow_pool import make_shadow_pool
 from privattack.data.splits import TrainingSplit
@@ -33,6 +34,7 @@ from privattack.models.store import ModelStore
 from privattack.models.surrogate import SurrogateTrainer
 
 NOTHING: Mapping[Group, ImageSource] = {}
+NOBODY = torch.empty(0, dtype=torch.int64)
 
 
 def choose_audit(
@@ -60,89 +62,111 @@ def choose_audit(
     """
     if config.targets is not None and not isinstance(attack, ShadowAttack):
         raise UserError(f"targets={config.targets}: needs an attack with shadow models, such as attack=lira.")
-    nobody = torch.empty(0, dtype=torch.int64)
-    members = data.train.take(nobody if split is None else split.members)
-    held_out = data.train.take(nobody if split is None else split.held_out)
-    if isinstance(attack, ExtractionAttack | ExtractThenInfer):
-        source = given.get("pool") or _source(config, "pool")
-        owned, has_labels = source.images("pool", held_out=held_out, test=data.test, classes=data.classes)
-        queries = QueryPool(owned, data.classes, has_labels)
-        surrogates = make(config, "surrogate", SurrogateTrainer, mean=data.mean, std=data.std)
-        taken = asked_for(surrogates.network, data.shape, data.classes)
-        check_network(config, "surrogate.network", partial(surrogates.network, **taken), data.shape, data.classes)
-    if isinstance(attack, ExtractionAttack):
-        return ExtractionAudit(
-            attack, data, queries, surrogates, _transfer(config), budgets=budgets_of(config), seeds=seeds
-        )
-    if config.targets is not None and config.target.checkpoint is not None:
-        raise UserError(
-            f"targets={config.targets}: attacks shadow models in the target's place, so that "
-            f"target.checkpoint={config.target.checkpoint} would not be looked at; leave one of them out."
-        )
-    budgets = budgets_of(config)
-    if len(budgets) > 1:
-        raise UserError(f"budget={budgets}: a curve over budgets is model extraction's; use -m budget=.")
-    budget = budgets[0]
-    if not isinstance(attack, MembershipAttack | ShadowAttack | ExtractThenInfer):
-        raise UserError(
-            f"attack={config.attack._target_}: needs a subclass of ExtractionAttack, MembershipAttack or ShadowAttack."
-        )
-    if split is None and config.targets is None:
-        raise UserError(
-            f"target.checkpoint={config.target.checkpoint}: nobody says which images it was trained on, and membership "
-            "inference is judged by that; name them by target.members=, or extract the model, as by attack=mea."
-        )
-    choice = given.get("nonmembers") or _source(config, "nonmembers")
-    nonmembers, _ = choice.images("nonmembers", held_out=held_out, test=data.test, classes=data.classes)
-    if isinstance(attack, ExtractThenInfer):
-        return ChainAudit(attack, data, queries, surrogates, members, nonmembers, budget=budget, seeds=seeds)
-    if isinstance(attack, MembershipAttack):
-        return MembershipAudit(attack, members, nonmembers, budget=budget, seeds=seeds)
-    if shadow is None:
-        _check_recipe(config)
-    architecture = shadow or architecture_of(config, "shadow", data)
-    seed = config.target.seed
-    most = len(data.train) // 2 if isinstance(choice, Holdout) else len(nonmembers)
-    pool = make_shadow_pool(members, nonmembers, most=most, seed=seed, may_be_smaller=config.shadow.other_recipe)
-    settings = BankSettings(config.shadow.count, recipe_of(config.shadow), seed, config.shadow.processes)
-    return ShadowAudit(
-        attack,
-        data,
-        pool,
-        lambda: obtain_bank(
-            architecture,
-            data,
-            pool.images,
-            settings,
-            store=store,
-            device=device,
-            progress=config.trainer.progress,
-        ),
-        defence,
-        shadows=config.shadow.count,
-        targets=config.targets,
-        budget=budget,
-        seeds=seeds,
+    chooser = _Chooser(config, data, split, defence, store, device, seeds, given, shadow)
+    match attack:
+        case ExtractionAttack():
+            return chooser.extraction(attack)
+        case ExtractThenInfer():
+            return chooser.chain(attack)
+        case MembershipAttack():
+            return chooser.membership(attack)
+        case ShadowAttack():
+            return chooser.shadow_models(attack)
+    raise UserError(
+        f"attack={config.attack._target_}: needs a subclass of ExtractionAttack, MembershipAttack or ShadowAttack."
     )
 
 
-def _source(config: DictConfig, group: Group) -> ImageSource:
-    """Return where the query pool, or the non-members, come from."""
-    source = make(config, group, ImageSource)
-    unknown = config.target.checkpoint is not None and config.target.members is None
-    if unknown and isinstance(source, Holdout):
-        raise UserError(
-            f"{group}=holdout: nobody says which images target.checkpoint={config.target.checkpoint} was not trained "
-            f"on; name those that it was trained on by target.members=, or choose {group}=test."
+@dataclass(frozen=True)
+class _Chooser:
+    """Makes of the settings what each kind of audit needs."""
+
+    config: DictConfig
+    data: DataSet
+    split: TrainingSplit | None
+    defence: Defence
+    store: ModelStore
+    device: torch.device
+    seeds: Sequence[int]
+    given: Mapping[Group, ImageSource]
+    shadow: Architecture | None
+
+    def extraction(self, attack: ExtractionAttack) -> ExtractionAudit:
+        pool, surrogates = self._queries()
+        budgets, transfer = budgets_of(self.config), _transfer(self.config)
+        return ExtractionAudit(attack, self.data, pool, surrogates, transfer, budgets=budgets, seeds=self.seeds)
+
+    def chain(self, attack: ExtractThenInfer) -> ChainAudit:
+        (pool, surrogates), budget = self._queries(), self._one_budget()
+        candidates = self._members(), self._nonmembers()[0]
+        return ChainAudit(attack, self.data, pool, surrogates, *candidates, budget=budget, seeds=self.seeds)
+
+    def membership(self, attack: MembershipAttack) -> MembershipAudit:
+        budget, (nonmembers, _) = self._one_budget(), self._nonmembers()
+        return MembershipAudit(attack, self._members(), nonmembers, budget=budget, seeds=self.seeds)
+
+    def shadow_models(self, attack: ShadowAttack) -> ShadowAudit:
+        config, data = self.config, self.data
+        if config.targets is not None and config.target.checkpoint is not None:
+            raise UserError(
+                f"targets={config.targets}: attacks shadow models in the target's place, so that "
+                f"target.checkpoint={config.target.checkpoint} would not be looked at; leave one of them out."
+            )
+        budget, (nonmembers, choice) = self._one_budget(), self._nonmembers()
+        if self.shadow is None:
+            _check_recipe(config)
+        architecture = self.shadow or architecture_of(config, "shadow", data)
+        seed = config.target.seed
+        most = len(data.train) // 2 if isinstance(choice, Holdout) else len(nonmembers)
+        smaller = config.shadow.other_recipe
+        pool = make_shadow_pool(self._members(), nonmembers, most=most, seed=seed, may_be_smaller=smaller)
+        settings = BankSettings(config.shadow.count, recipe_of(config.shadow), seed, config.shadow.processes)
+        where: dict[str, Any] = {"store": self.store, "device": self.device, "progress": config.trainer.progress}
+        return ShadowAudit(
+            attack,
+            data,
+            pool,
+            lambda: obtain_bank(architecture, data, pool.images, settings, **where),
+            self.defence,
+            shadows=config.shadow.count,
+            targets=config.targets,
+            budget=budget,
+            seeds=self.seeds,
         )
-    return source
 
+    def _members(self) -> LabelledImages:
+        return self.data.train.take(NOBODY if self.split is None else self.split.members)
 
-def _transfer(config: DictConfig) -> Transfer | None:
-    """Return how adversarial examples are made; None where they are not asked for."""
-    if config.transfer.epsilon is None:
-        return None
-    return Transfer(epsilon=config.transfer.epsilon, images=config.transfer.images)
+    def _images(self, group: Group) -> tuple[LabelledImages, bool, ImageSource]:
+        source = self.given.get(group) or _source(self.config, group)
+        held_out = self.data.train.take(NOBODY if self.split is None else self.split.held_out)
+        images, has_labels = source.images(group, held_out=held_out, test=self.data.test, classes=self.data.classes)
+        return images, has_labels, source
+
+    def _queries(self) -> tuple[QueryPool, SurrogateTrainer]:
+        data = self.data
+        owned, has_labels, _ = self._images("pool")
+        surrogates = make(self.config, "surrogate", SurrogateTrainer, mean=data.mean, std=data.std)
+        taken = asked_for(surrogates.network, data.shape, data.classes)
+        build = partial(surrogates.network, **taken)
+        check_network(self.config, "surrogate.network", build, data.shape, data.classes)
+        return QueryPool(owned, data.classes, has_labels), surrogates
+
+    def _nonmembers(self) -> tuple[LabelledImages, ImageSource]:
+        if self.split is None and self.config.targets is None:
+            raise UserError(
+                f"target.checkpoint={self.config.target.checkpoint}: nobody says which images it was trained on, and "
+                "membership inference is judged by that; name them by target.members=, or extract the model, as by "
+                "attack=mea."
+            )
+        images, _, source = self._images("nonmembers")
+        return images, source
+
+    def _one_budget(self) -> int:
+        budgets = budgets_of(self.config)
+        if len(budgets) > 1:
+            raise UserError(f"budget={budgets}: a curve over budgets is model extraction's; use -m budget=.")
+        return budgets[0]
 
 
 def budgets_of(config: DictConfig) -> list[int]:
@@ -186,3 +210,22 @@ def _check_recipe(config: DictConfig) -> None:
                 f"shadow.{name}={config.shadow[name]}: the target is trained with target.{name}={config.target[name]}, "
                 "and models of another recipe behave otherwise; leave it out, or set shadow.other_recipe=true."
             )
+
+
+def _source(config: DictConfig, group: Group) -> ImageSource:
+    """Return where the query pool, or the non-members, come from."""
+    source = make(config, group, ImageSource)
+    unknown = config.target.checkpoint is not None and config.target.members is None
+    if unknown and isinstance(source, Holdout):
+        raise UserError(
+            f"{group}=holdout: nobody says which images target.checkpoint={config.target.checkpoint} was not trained "
+            f"on; name those that it was trained on by target.members=, or choose {group}=test."
+        )
+    return source
+
+
+def _transfer(config: DictConfig) -> Transfer | None:
+    """Return how adversarial examples are made; None where they are not asked for."""
+    if config.transfer.epsilon is None:
+        return None
+    return Transfer(epsilon=config.transfer.epsilon, images=config.transfer.images)
