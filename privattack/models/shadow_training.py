@@ -5,17 +5,11 @@ Kept apart from what imports Lightning: a process that trains one model should n
 
 import copy
 import logging
-import multiprocessing
-import os
 import pickle
-import signal
-import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -26,6 +20,7 @@ from privattack.data.images import LabelledImages
 from privattack.errors import UserError
 from privattack.models.normalised import Normalised
 from privattack.models.recipes import Recipe
+from privattack.models.shadow_processes import in_processes
 from privattack.models.store import Claim, ModelStore, StoredModel
 from privattack.models.target import Target
 
@@ -89,11 +84,15 @@ def train_tasks(
     """
     if device.type == "cuda":
         yield from _train_stacked(tasks, workshop, device, wait)
-    elif min(processes, len(tasks)) > 1 and _can_be_sent(tasks[0]):
-        yield from _train_in_processes(tasks, workshop, min(processes, len(tasks)), wait)
-    else:
-        with _one_thread():
-            yield from (_train_here(task, workshop, device, wait) for task in tasks)
+        return
+    train = partial(_train_here, workshop=workshop, device=device, wait=wait)
+    left = {task.number: task for task in tasks}
+    if min(processes, len(tasks)) > 1 and _can_be_sent(tasks[0]):
+        for outcome in in_processes(train, tasks, processes=min(processes, len(tasks))):
+            del left[outcome.number]
+            yield outcome
+    with _one_thread():
+        yield from map(train, left.values())
 
 
 def _can_be_sent(task: Task) -> bool:
@@ -117,54 +116,7 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _train_in_processes(tasks: Sequence[Task], workshop: Workshop, processes: int, wait: bool) -> Iterator[Outcome]:
-    # Not forked: a process that has used its threads may hang in a copy of it.
-    context = multiprocessing.get_context("spawn")
-    # As bytes: tensors would be sent as files in shared memory, which are few in a container.
-    shared = pickle.dumps((workshop, wait))
-    with ProcessPoolExecutor(
-        processes, mp_context=context, initializer=_begin, initargs=(shared, os.getpid())
-    ) as executor:
-        futures = [executor.submit(_train_in_process, pickle.dumps(task)) for task in tasks]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BrokenProcessPool as error:
-            raise UserError(
-                f"shadow.processes={processes}: a process that trained shadow models was killed, as for want of "
-                "memory; what is finished is in the store: run it again with fewer processes."
-            ) from error
-        finally:
-            if not all(future.done() for future in futures):
-                executor.shutdown(wait=False, cancel_futures=True)
-                for child in multiprocessing.active_children():
-                    child.terminate()
-
-
-_shared: tuple[Workshop, bool]
-
-
-def _begin(shared: bytes, parent: int) -> None:
-    """Make a process ready to train, and end it when the run ends, even killed."""
-    global _shared
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run itself is interrupted, and ends its processes
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-    torch.set_num_threads(1)
-    _shared = pickle.loads(shared)
-
-
-def _train_in_process(task: bytes) -> Outcome:
-    workshop, wait = _shared
-    return _train_here(pickle.loads(task), workshop, torch.device("cpu"), wait)
-
-
-def _train_here(task: Task, workshop: Workshop, device: torch.device, wait: bool) -> Outcome:
+def _train_here(task: Task, *, workshop: Workshop, device: torch.device, wait: bool) -> Outcome:
     with workshop.store.claim(task.address, wait=wait) as claim:
         if claim is None:
             return Outcome(task.number, None)
