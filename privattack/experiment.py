@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from privattack.audits.base import Audit, Outcome
 from privattack.audits.choose import architecture_of, choose_audit, recipe_of
 from privattack.audits.result import result_of
+from privattack.audits.standing import standing_of
 from privattack.data.images import DataSet
 from privattack.data.members import named_members
 from privattack.data.splits import TrainingSplit, split_training
@@ -124,7 +125,8 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
     outcome = parts.audit.run(victims, bank)
 
     timings = {} if bank is None else {"shadow_seconds": shadow_seconds}
-    result = result_of(config, choices, parts.data, parts.defence, targets, outcome, timings, started=started)
+    standing = standing_of(targets, parts.data, parts.defence, seed=config.seed)
+    result = result_of(config, choices, standing, outcome, timings, started=started)
 
     known = {} if parts.split is None else {name: places.numpy() for name, places in vars(parts.split).items()}
     write_arrays(folder / "splits.npz", known | outcome.split)

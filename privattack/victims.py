@@ -1,14 +1,50 @@
 """Victims: what a service answers for, as its owner has it. No attack is ever given one."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Tensor
 
 from privattack.data.images import LabelledImages
 from privattack.defences.base import Defence
+from privattack.measurement import Measurement
 from privattack.models.targets import TrainedTarget
+from privattack.results.result import Remote, Target
 from privattack.service import Service
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What surrogates are judged by.
+
+    Attributes:
+        log_probabilities: what the victim says of the images.
+        scores: whether they are the model's own probabilities; otherwise only the class that they name is true.
+    """
+
+    images: LabelledImages
+    log_probabilities: Float[Tensor, "n classes"]
+    scores: bool = True
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a result says of a victim itself, or of several models in its place, whatever attacks them.
+
+    Attributes:
+        costs: what its defence costs honest users, by name.
+        seconds: what it took to train it, or to load it.
+        microseconds: what its defence takes for each image; None where nobody can measure it.
+        remote: what was sent to it; None for a victim in this process.
+    """
+
+    target: Target
+    costs: Mapping[str, Measurement]
+    seconds: float
+    microseconds: float | None = None
+    remote: Remote | None = None
 
 
 class Victim(ABC):
@@ -32,8 +68,15 @@ class Victim(ABC):
         """
 
     @abstractmethod
-    def truth(self, images: LabelledImages) -> Float[Tensor, "n classes"] | None:
-        """Return the undefended log-probabilities for `images`, for the judge; None where nobody knows them."""
+    def judge(self, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
+        """Answer the judge, undefended where that can be had: log-probabilities for pixels in [0, 1]."""
+
+    @abstractmethod
+    def judged(self, test: LabelledImages) -> Judged:
+        """Answer the judge about a data set's test part, or about as much of it as is worth its price."""
+
+    def remember(self, images: LabelledImages) -> None:  # noqa: B027 (a victim may have nothing to look up)
+        """Learn the answers for images that attacks ask about again and again, where that costs nothing."""
 
 
 class LocalVictim(Victim):
@@ -54,6 +97,14 @@ class LocalVictim(Victim):
         """Open a session; see the base class."""
         return Service(self.target.model, self.defence.session(seed), budget=budget)
 
-    def truth(self, images: LabelledImages) -> Float[Tensor, "n classes"]:
-        """Return what the target says, and remember it: attacks ask about the same images again and again."""
-        return self.target.model.remember(images)
+    def judge(self, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
+        """Return what the target says; see the base class."""
+        return self.target.model(pixels)
+
+    def judged(self, test: LabelledImages) -> Judged:
+        """Return what the target says of all images; see the base class."""
+        return Judged(test, self.target.model.remember(test))
+
+    def remember(self, images: LabelledImages) -> None:
+        """Let the target look up what it says of images; see the base class."""
+        self.target.model.remember(images)

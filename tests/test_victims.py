@@ -44,5 +44,8 @@ def test_sessions_share_neither_budget_nor_noise(target, images):
 
 def test_the_truth_is_what_the_target_says_whatever_the_defence(target, images, planted_target):
     victim = LocalVictim(target, LabelOnly())
-    assert torch.equal(victim.truth(images), planted_target(images.pixels()))
+    judged = victim.judged(images)
+    assert judged.scores
+    assert torch.equal(judged.log_probabilities, planted_target(images.pixels()))
+    assert torch.equal(victim.judge(images.pixels()), judged.log_probabilities)
     assert (victim.name, victim.classes) == ("0" * 16, 10)

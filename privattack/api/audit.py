@@ -19,6 +19,7 @@ from privattack.attacks.membership.shadow import AnswerAttack, ShadowAttack
 from privattack.audits.base import Outcome
 from privattack.audits.choose import choose_audit
 from privattack.audits.result import result_of
+from privattack.audits.standing import standing_of
 from privattack.data.given import Given, labelled
 from privattack.data.image_sources import Group
 from privattack.data.images import DataSet, LabelledImages
@@ -143,7 +144,8 @@ def audit(
     timings = {} if bank is None else {"shadow_seconds": time.perf_counter() - before}
     target = _target(own, data)
     outcome = chosen.run([LocalVictim(target, defending)], bank)
-    result = result_of(config, choices, data, defending, [target], outcome, timings, started=started)
+    standing = standing_of([target], data, defending, seed=config.seed)
+    result = result_of(config, choices, standing, outcome, timings, started=started)
     place = Path("audit") if folder is None else Path(folder)
     if folder is not None:
         place.mkdir(parents=True, exist_ok=True)

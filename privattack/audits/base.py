@@ -10,7 +10,7 @@ import numpy as np
 from privattack.audits.judges import Verdict
 from privattack.models.shadow_bank import ShadowBank
 from privattack.service import Service
-from privattack.victims import LocalVictim
+from privattack.victims import Victim
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Audit(ABC):
         return None
 
     @abstractmethod
-    def run(self, victims: Sequence[LocalVictim], bank: ShadowBank | None = None) -> Outcome:
+    def run(self, victims: Sequence[Victim], bank: ShadowBank | None = None) -> Outcome:
         """Attack each victim and judge what came of it.
 
         Args:

@@ -20,7 +20,7 @@ from privattack.models.surrogate import SurrogateTrainer
 from privattack.randomness import derive
 from privattack.results.result import Copied
 from privattack.service import Service
-from privattack.victims import LocalVictim
+from privattack.victims import Victim
 
 
 class ChainAudit(Audit):
@@ -55,10 +55,10 @@ class ChainAudit(Audit):
         sizes, asked = (len(self.members), len(self.nonmembers)), attack.candidates
         self.splits = [split_candidates(*sizes, budget=asked, seed=seed, setting="attack.candidates") for seed in seeds]
 
-    def run(self, victims: Sequence[LocalVictim], bank: ShadowBank | None = None) -> Outcome:
+    def run(self, victims: Sequence[Victim], bank: ShadowBank | None = None) -> Outcome:
         """Extract, infer and judge; see the base class."""
         (victim,) = victims
-        victim.truth(self.nonmembers)
+        victim.remember(self.nonmembers)
         services = [victim.open(budget=self.budget, seed=seed) for seed in self.seeds]
         started = time.perf_counter()
         extraction = self.attack.extraction.run(
@@ -88,7 +88,7 @@ class ChainAudit(Audit):
             for name in ("members", "nonmembers", "known", "unknown"):
                 written[f"candidates_{number}_{name}"] = getattr(split, name).numpy()
         seconds = time.perf_counter() - started
-        copied = judge_extraction(extraction, self.data.test, victim.truth(self.data.test))[0].metrics
+        copied = judge_extraction(extraction, victim.judged(self.data.test))[0].metrics
         return Outcome(
             judge_membership(inferences, memberships, asked),
             services,

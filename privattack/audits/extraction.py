@@ -12,12 +12,12 @@ from privattack.attacks.extraction.base import ExtractionAttack
 from privattack.audits.base import Audit, Outcome
 from privattack.audits.judges import judge_extraction
 from privattack.audits.transfer import Transfer
-from privattack.data.images import DataSet
+from privattack.data.images import DataSet, LabelledImages
 from privattack.data.query_pool import QueryPool
 from privattack.models.shadow_bank import ShadowBank
 from privattack.models.surrogate import SurrogateTrainer
 from privattack.results.result import Pool
-from privattack.victims import LocalVictim
+from privattack.victims import Victim
 
 log = logging.getLogger(__name__)
 
@@ -59,18 +59,18 @@ class ExtractionAudit(Audit):
         self.budgets = enough
         self.seeds = seeds
 
-    def run(self, victims: Sequence[LocalVictim], bank: ShadowBank | None = None) -> Outcome:
+    def run(self, victims: Sequence[Victim], bank: ShadowBank | None = None) -> Outcome:
         """Extract and judge; see the base class."""
         (victim,) = victims
         services = [victim.open(budget=self.budgets[-1], seed=seed) for seed in self.seeds]
         started = time.perf_counter()
         extraction = self.attack.run(services, self.pool, self.surrogates, budgets=self.budgets, seeds=self.seeds)
         seconds = time.perf_counter() - started
-        truth = victim.truth(self.data.test)
-        verdicts = judge_extraction(extraction, self.data.test, truth)
+        judged = victim.judged(self.data.test)
+        verdicts = judge_extraction(extraction, judged)
         if self.transfer is not None:
-            known = (victim.target.model, self.data.test, truth)
-            for verdict, fooled in zip(verdicts, self.transfer.judge(extraction.surrogates, *known), strict=True):
+            every = self.transfer.judge(extraction.surrogates, victim.judge, judged.images, judged.log_probabilities)
+            for verdict, fooled in zip(verdicts, every, strict=True):
                 last = verdict.images["budget"] == self.budgets[-1]
                 for name, wrong in fooled.items():
                     made = ~np.isnan(wrong)
@@ -85,11 +85,11 @@ class ExtractionAudit(Audit):
             seconds,
             curves=extraction.surrogates.history,
             split={"queries": torch.stack([asked.places for asked in extraction.asked]).numpy()},
-            extra={"pool": _describe(self.pool, self.data)},
+            extra={"pool": _describe(self.pool, judged.images)},
         )
 
 
-def _describe(pool: QueryPool, data: DataSet) -> Pool:
+def _describe(pool: QueryPool, judged: LabelledImages) -> Pool:
     """Say how large the pool is, and how many of the images that surrogates are judged by lie in it."""
     owned = set(pool.images.digests)
-    return Pool(images=len(pool.images), judged_by=sum(digest in owned for digest in data.test.digests))
+    return Pool(images=len(pool.images), judged_by=sum(digest in owned for digest in judged.digests))

@@ -18,6 +18,7 @@ from privattack.data.images import LabelledImages, digests
 from privattack.metrics import Measurement
 from privattack.results.result import Point
 from privattack.results.scores import Columns
+from privattack.victims import Judged
 
 Average = Callable[..., Measurement]  # `over_repetitions` or `over_targets`
 
@@ -41,17 +42,14 @@ class Verdict:
     images: Columns = field(default_factory=dict)
 
 
-def judge_extraction(
-    extraction: Extraction,
-    test: LabelledImages,
-    target_log_probabilities: Float[Tensor, "n classes"],
-) -> list[Verdict]:
-    """Compare surrogates with the target on every test image, and on those that were never asked about.
+def judge_extraction(extraction: Extraction, judged: Judged) -> list[Verdict]:
+    """Compare surrogates with the target on every image judged, and on those that were never asked about.
 
     The verdict is that at the largest budget; `points` has one for each budget.
     """
+    test = judged.images
     pixels = test.pixels()
-    target = target_log_probabilities.numpy().astype(np.float64)
+    target = judged.log_probabilities.numpy().astype(np.float64)
     labels, named_by_target = test.labels.numpy(), target.argmax(axis=1)
     right, names = named_by_target == labels, test.names
     digests_asked = [digests(asked.images) for asked in extraction.asked]
@@ -76,7 +74,9 @@ def judge_extraction(
                         "accuracy_unqueried": metrics.proportion(correct[~seen]),
                         "fidelity_target_right": metrics.proportion(agrees[right]),
                         "fidelity_target_wrong": metrics.proportion(agrees[~right]),
-                        "kl": metrics.mean_kl_divergence(kl),
+                        "kl": metrics.mean_kl_divergence(kl)
+                        if judged.scores
+                        else Measurement.missing(len(test), "the victim tells no probabilities"),
                         "training_loss": metrics.mean(loss),
                     }
                 )
@@ -89,7 +89,7 @@ def judge_extraction(
                         "target_class": named_by_target,
                         "surrogate_class": named,
                         "queried": seen,
-                        "kl": kl,
+                        "kl": kl if judged.scores else np.full(len(names), np.nan),
                     }
                 )
             points[place].append(Point(budget=budget, metrics=combine(repetitions)))

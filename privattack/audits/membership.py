@@ -13,7 +13,7 @@ from privattack.audits.judges import judge_membership
 from privattack.data.images import LabelledImages
 from privattack.data.splits import split_candidates
 from privattack.models.shadow_bank import ShadowBank
-from privattack.victims import LocalVictim
+from privattack.victims import Victim
 
 
 class MembershipAudit(Audit):
@@ -39,10 +39,10 @@ class MembershipAudit(Audit):
         self.seeds = seeds
         self.splits = [split_candidates(len(members), len(nonmembers), budget=budget, seed=seed) for seed in seeds]
 
-    def run(self, victims: Sequence[LocalVictim], bank: ShadowBank | None = None) -> Outcome:
+    def run(self, victims: Sequence[Victim], bank: ShadowBank | None = None) -> Outcome:
         """Infer and judge; see the base class."""
         (victim,) = victims
-        victim.truth(self.nonmembers)
+        victim.remember(self.nonmembers)
         inferences, memberships, asked, services, seconds = [], [], [], [], 0.0
         written: dict[str, np.ndarray] = {}
         for number, (split, seed) in enumerate(zip(self.splits, self.seeds, strict=True)):

@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, cast
 
 import torch
@@ -11,23 +11,16 @@ from omegaconf import DictConfig, OmegaConf
 import privattack
 from privattack.audits.base import Outcome
 from privattack.audits.choose import budgets_of
-from privattack.audits.judges import Verdict, judge_defence
-from privattack.data.images import DataSet
-from privattack.defences.base import Defence
+from privattack.audits.judges import Verdict
 from privattack.findings.findings import findings
-from privattack.metrics import Measurement, over_targets, proportion
-from privattack.models.store import fingerprint
-from privattack.models.targets import TrainedTarget
-from privattack.randomness import derive
-from privattack.results.result import Attacker, Result, Run, Service, Target
+from privattack.results.result import Attacker, Result, Run, Service
+from privattack.victims import Standing
 
 
 def result_of(
     config: DictConfig,
     choices: Mapping[str, str],
-    data: DataSet,
-    defence: Defence,
-    targets: Sequence[TrainedTarget],
+    standing: Standing,
     outcome: Outcome,
     timings: Mapping[str, float],
     *,
@@ -37,18 +30,19 @@ def result_of(
 
     Args:
         choices: the option chosen for each group.
-        targets: the models that were attacked, one or several.
+        standing: of what was attacked.
         timings: seconds of what was done before the attack began, by name.
         started: when the run began, by `time.perf_counter`.
     """
-    honest = defence.session(derive(config.seed, "honest user"))
-    cost, microseconds = judge_defence(honest, data.test, [target.test_log_probabilities for target in targets])
     images = max(service.images for service in outcome.services)
     query_seconds = sum(service.seconds for service in outcome.services)
+    extra: dict[str, Any] = ({} if standing.remote is None else {"remote": standing.remote}) | outcome.extra
+    per_image = standing.microseconds
+    microseconds = {} if per_image is None else {"defence_microseconds_per_image": per_image}
     result = Result(
         schema=1,
         run=_run(config, choices, outcome),
-        target=_target(targets, data),
+        target=standing.target,
         # Of one repetition: each has a service, and a budget, of its own.
         service=Service(
             images=images,
@@ -56,17 +50,17 @@ def result_of(
             refused=max(service.refused for service in outcome.services),
             rounds=max(service.rounds for service in outcome.services),
             money=None if config.price is None else config.price * images / 1_000,
-            **cost,
+            **standing.costs,
         ),
-        **outcome.extra,
+        **extra,
         attackers=[_attacker(verdict) for verdict in outcome.verdicts],
         findings=[],
         timings={
-            "target_seconds": sum(target.seconds for target in targets),
+            "target_seconds": standing.seconds,
             **timings,
             "query_seconds": query_seconds,
             "attack_seconds": outcome.seconds - query_seconds,
-            "defence_microseconds_per_image": microseconds,
+            **microseconds,
             "total_seconds": time.perf_counter() - started,
         },
         versions={
@@ -92,30 +86,6 @@ def _run(config: DictConfig, choices: Mapping[str, str], outcome: Outcome) -> Ru
         targets=config.targets,
         config=cast(dict[str, Any], OmegaConf.to_container(config, resolve=True)),
     )
-
-
-def _target(targets: Sequence[TrainedTarget], data: DataSet) -> Target:
-    learnt = [_learnt(target) for target in targets]
-    right = [target.test_log_probabilities.argmax(dim=1) == data.test.labels for target in targets]
-    fingerprints = [target.fingerprint for target in targets]
-    return Target(
-        train_accuracy=_combined(learnt),
-        test_accuracy=_combined([proportion(hits.numpy()) for hits in right]),
-        trained=any(target.trained for target in targets),
-        fingerprint=fingerprints[0] if len(targets) == 1 else fingerprint({"targets": fingerprints}),
-        classes=data.classes,
-    )
-
-
-def _learnt(target: TrainedTarget) -> Measurement:
-    if target.member_hits is None:
-        return Measurement.missing(0, "nobody says which images the target was trained on")
-    return proportion(target.member_hits.numpy())
-
-
-def _combined(figures: list[Measurement]) -> Measurement:
-    """Return the figure of the target, or the mean where several models were attacked in its place."""
-    return figures[0] if len(figures) == 1 else over_targets(figures)
 
 
 def _attacker(verdict: Verdict) -> Attacker:

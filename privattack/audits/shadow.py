@@ -24,7 +24,7 @@ from privattack.models.shadow_bank import ShadowBank
 from privattack.randomness import derive, generator
 from privattack.results.result import Asked, Shadow
 from privattack.service import Service
-from privattack.victims import LocalVictim
+from privattack.victims import Victim
 
 # Below it, chance alone may leave no member or no non-member among them.
 FEWEST_CANDIDATES = 40
@@ -99,11 +99,11 @@ class ShadowAudit(Audit):
         """Return the bank, which models in the target's place come from, too; see the base class."""
         return self.obtain_bank() if self.targets is not None or self.attack.least_shadows else None
 
-    def run(self, victims: Sequence[LocalVictim], bank: ShadowBank | None = None) -> Outcome:
+    def run(self, victims: Sequence[Victim], bank: ShadowBank | None = None) -> Outcome:
         """Infer and judge; see the base class."""
         if self.targets is None:
-            victims[0].truth(self.pool.images)
-            attacked: list[tuple[LocalVictim, np.ndarray, int | None]]
+            victims[0].remember(self.pool.images)
+            attacked: list[tuple[Victim, np.ndarray, int | None]]
             attacked = [(victims[0], self.pool.membership.numpy(), None)]
         else:
             assert bank is not None

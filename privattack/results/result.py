@@ -91,6 +91,24 @@ class Service(Part):
     l1: Figure
 
 
+class Remote(Part):
+    """What was sent to a victim behind a network, by all repetitions and the judge: three counts that differ.
+
+    Attributes:
+        asked: images that attacks and judge asked about.
+        requests: how often something was sent, repeats after errors included.
+        sent: images that were sent, and may have been charged; the others lay in the transcript.
+        judge: images that the first query and the judge asked about.
+        money: what the images sent cost; None where no price is set.
+    """
+
+    asked: int
+    requests: int
+    sent: int
+    judge: int
+    money: float | None
+
+
 class Pool(Part):
     """The query pool: its size, and how many of the images that surrogates are judged by lie in it."""
 
@@ -200,6 +218,7 @@ class Result(Part):
     run: Run
     target: Target
     service: Service
+    remote: Remote | None = None
     pool: Pool | None = None
     copied: Copied | None = Field(None, alias="copy")
     shadow: Shadow | None = None

@@ -13,6 +13,7 @@ from privattack.data.sources import digits
 from privattack.defences.label_only import LabelOnly
 from privattack.defences.none import NoDefence
 from privattack.metrics import over_targets
+from privattack.victims import Judged
 
 TEST = digits().test.take(torch.arange(40))
 
@@ -22,7 +23,9 @@ def naming(classes: torch.Tensor) -> torch.Tensor:
     return (9.0 * torch.nn.functional.one_hot(classes, 10)).log_softmax(dim=1)
 
 
-def judged(target: torch.Tensor, answers: torch.Tensor, asked: list[int], test: LabelledImages = TEST) -> dict:
+def judged(
+    target: torch.Tensor, answers: torch.Tensor, asked: list[int], test: LabelledImages = TEST, *, scores: bool = True
+) -> dict:
     """Judge one surrogate per repetition that answers `answers` after its attacker asked about `asked`."""
     surrogates = SimpleNamespace(
         predict=lambda _: answers.unsqueeze(0),
@@ -34,7 +37,7 @@ def judged(target: torch.Tensor, answers: torch.Tensor, asked: list[int], test: 
     object.__setattr__(extraction, "attackers", [("adaptive", Knowledge.ADAPTIVE)])
     object.__setattr__(extraction, "curve", [(len(asked), surrogates)])
     object.__setattr__(extraction, "asked", [queries] * len(answers))
-    (verdict,) = judge_extraction(extraction, test, target)
+    (verdict,) = judge_extraction(extraction, Judged(test, target, scores))
     assert (verdict.name, verdict.knowledge) == ("adaptive", Knowledge.ADAPTIVE)
     assert [point.budget for point in verdict.points] == [len(asked)]
     return verdict.metrics
@@ -48,6 +51,11 @@ def test_fidelity_is_agreement_with_the_target_and_accuracy_with_the_labels():
     assert figures["accuracy"].value == 1.0
     assert (figures["fidelity_target_right"].value, figures["fidelity_target_right"].n) == (1.0, 30)
     assert (figures["fidelity_target_wrong"].value, figures["fidelity_target_wrong"].n) == (0.0, 10)
+
+
+def test_a_victim_that_tells_classes_alone_is_not_compared_by_probabilities():
+    figures = judged(naming(TEST.labels), naming(TEST.labels).unsqueeze(0), asked=[], scores=False)
+    assert (figures["fidelity"].value, figures["kl"].given) == (1.0, False)
 
 
 def test_images_that_were_asked_about_do_not_count_as_unqueried():
