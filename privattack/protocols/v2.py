@@ -104,7 +104,9 @@ def _from_list(data: Any, name: str, shape: Sequence[int], kind: str) -> Array:
     array = np.asarray(data) if kind == "BOOL" else numbers(data, f"the data of {name}")
     if array.size != prod(shape):
         raise ProtocolError(f"{name}: {array.size} numbers came for the shape {list(shape)}")
-    with np.errstate(over="ignore"):
+    if kind == "UINT64" and array.dtype.kind == "f" and all(type(one) is int and one >= 0 for one in data):
+        array = np.array(data, dtype=np.uint64)  # which NumPy would make floats of
+    with np.errstate(over="ignore", invalid="ignore"):
         return array.astype(TYPES[kind]).reshape(shape)
 
 

@@ -127,9 +127,8 @@ def test_a_template_that_cannot_work_is_refused(request_):
 def test_whatever_comes_is_read_or_refused(body, length):
     template = Template(path="/", request='["$images"]', answer="data.0.*.name")
     clients = [V2(model="m", input="a"), mlflow(), tensorflow(model="m", output="name"), template]
-    readings = [
-        lambda c=client, h=headers: c.answer(body, h) for client in clients for headers in ({}, {LENGTH: length})
-    ]
+    pairs = [(client, headers) for client in clients for headers in ({}, {LENGTH: length})]
+    readings = [lambda c=client, h=headers: c.answer(body, h) for client, headers in pairs]
     for read in [*readings, lambda: decode_instances(body)]:
         with suppress(ProtocolError):
             assert isinstance(read(), np.ndarray)
