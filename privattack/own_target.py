@@ -1,0 +1,98 @@
+"""The target that the settings describe: what it is made of, and itself once it is trained or loaded."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from lightning.pytorch.loggers import Logger
+from omegaconf import DictConfig
+
+from privattack.audits.choose import architecture_of, recipe_of
+from privattack.data.images import DataSet
+from privattack.data.members import named_members
+from privattack.data.splits import TrainingSplit, split_training
+from privattack.models.architecture import Architecture
+from privattack.models.dry_run import IMAGES, Output, dry_run
+from privattack.models.own_weights import load_checkpoint
+from privattack.models.recipes import Recipe
+from privattack.models.store import ModelStore
+from privattack.models.targets import TrainedTarget, obtain_target
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TargetParts:
+    """What a target is made of. Nothing of it is trained yet.
+
+    Attributes:
+        split: None where nobody says which images the user's own weights were trained on.
+        output: what its network answers.
+    """
+
+    config: DictConfig
+    data: DataSet
+    split: TrainingSplit | None
+    architecture: Architecture
+    recipe: Recipe
+    output: Output
+
+    def obtain(self, *, store: ModelStore, device: torch.device, logger: Logger | None = None) -> TrainedTarget:
+        """Return the target, trained only if nobody has trained it yet; see `obtain_target`."""
+        target, trainer = self.config.target, self.config.trainer
+        return obtain_target(
+            self.architecture,
+            self.recipe,
+            self.data,
+            None if self.split is None else self.split.members,
+            seed=target.seed,
+            store=store,
+            device=device,
+            checkpoint=target.checkpoint,
+            output=self.output,
+            progress=trainer.progress,
+            logger=logger,
+            lightning=trainer.lightning,
+        )
+
+
+def target_parts(config: DictConfig, data: DataSet, split: TrainingSplit | None) -> TargetParts:
+    """Return what the settings say that a target is made of.
+
+    Raises:
+        UserError: they cannot work.
+    """
+    architecture = architecture_of(config, "target", data)
+    output = _output(config, architecture, data)
+    return TargetParts(config, data, split, architecture, recipe_of(config.target), output)
+
+
+def split_of(config: DictConfig, data: DataSet) -> TrainingSplit | None:
+    """Return who is trained on and who is held out; None where nobody says who was.
+
+    Raises:
+        UserError: the settings name images that are not there.
+    """
+    target = config.target
+    if target.members is not None:
+        return named_members(target.members, data.train)
+    if target.checkpoint is not None:
+        return None
+    return split_training(len(data.train), train_size=target.train_size, seed=target.seed)
+
+
+def _output(config: DictConfig, architecture: Architecture, data: DataSet) -> Output:
+    """Let the target answer a few images before anything is trained, and say what its answers are."""
+    network, checkpoint = architecture.untrained(config.target.seed), config.target.checkpoint
+    setting = f"target.network._target_={config.target.network._target_}"
+    if checkpoint is not None:
+        setting = f"target.checkpoint={checkpoint}"
+        load_checkpoint(network.network, Path(checkpoint))
+    few = data.train.take(torch.arange(min(IMAGES, len(data.train)))).pixels()
+    output, _ = dry_run(network.eval(), few, classes=data.classes, setting=setting)
+    if checkpoint is not None:
+        log.info("%s: the network answers %s.", setting, output)
+    elif output is Output.PROBABILITIES:
+        log.warning("%s: answers probabilities, and the training takes logits; leave out the softmax.", setting)
+    return Output.LOGITS if checkpoint is None else output
