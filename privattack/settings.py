@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 
 from privattack.checks import LARGEST, STRICT, WHAT_MAKES, Count, Few, Length, PathText, PositiveShare, Seed, needs
 from privattack.errors import SettingError, UserError
+from privattack.results.claims import Claim
 
 
 def _with_target(node: dict[str, Any]) -> dict[str, Any]:
@@ -34,6 +35,12 @@ Even = Annotated[
 ]
 Price = Annotated[float, Field(gt=0, le=1e12, description="a finite number above 0, up to 1e+12")]
 Rate = Annotated[float, Field(gt=0, le=LARGEST, description=f"a finite number above 0, up to {LARGEST:g}")]
+Claims = Annotated[
+    list[Claim],
+    Field(
+        description="a list of claims, each a metric and at_most or at_least, such as [{metric: auc, at_most: 0.55}]"
+    ),
+]
 Decay = Annotated[float, Field(gt=0, le=1, description="a finite number above 0, up to 1")]
 
 
@@ -94,6 +101,7 @@ class Settings(Section):
     targets: Few | None
     price: Price | None
     transfer: Transfer
+    claims: Claims
     store: PathText
     verbose: bool
     data: MadeOf

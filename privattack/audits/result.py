@@ -13,6 +13,7 @@ from privattack.audits.base import Outcome
 from privattack.audits.choose import budgets_of
 from privattack.audits.judges import Verdict
 from privattack.findings.findings import findings
+from privattack.results.claims import Claim, check_claims
 from privattack.results.result import Attacker, Result, Run, Service
 from privattack.victims import Standing
 
@@ -69,7 +70,8 @@ def result_of(
             "torch": str(torch.__version__),
         },
     )
-    return result.model_copy(update={"findings": findings([result])})
+    claims = [Claim(**one) for one in result.run.config["claims"]]
+    return result.model_copy(update={"findings": findings([result]), "claims": check_claims(result, claims)})
 
 
 def _run(config: DictConfig, choices: Mapping[str, str], outcome: Outcome) -> Run:

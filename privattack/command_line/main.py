@@ -9,17 +9,27 @@ from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from privattack.command_line.claim_file import words_of
 from privattack.command_line.job import job
 from privattack.command_line.sentences import sentence
-from privattack.command_line.sweep import Sweep, failures, remove_if_empty
+from privattack.command_line.sweep import Sweep, claims_status, failures, remove_if_empty
 from privattack.command_line.vocabulary import CONF, no_option
 from privattack.report.hydra_callback import report
 
 
 def main() -> None:
-    """Run what the command line says and exit: 0 well, 1 a job failed, 2 the command line is wrong, 130 interrupted."""
+    """Run what the command line says and exit.
+
+    With 0 well, 1 a job failed, 2 the command line is wrong, 3 a claim is refuted, 4 a claim is undecided, 130
+    interrupted.
+    """
+    if sys.argv[1:2] == ["check"]:
+        try:
+            sys.argv[1:] = words_of(sys.argv[2:])
+        except ValueError as error:
+            _refuse(str(error))
     sys.argv[1:] = overrides_first([*map(spelled_as_now, sys.argv[1:])])
-    Sweep.folder = None
+    Sweep.folder = Sweep.run = None
     program: Callable[[], None] = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         program()
@@ -29,7 +39,7 @@ def main() -> None:
     failed = [*failures(), *broken_off]
     for why in failed:
         print(f"Error: {why}", file=sys.stderr)
-    sys.exit(1 if failed else 0)
+    sys.exit(1 if failed else claims_status())
 
 
 def spelled_as_now(word: str) -> str:

@@ -10,7 +10,18 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 # In every name anyway, or without influence on the result.
-UNNAMED = ("attack", "defence", "budget", "seed", "store", "data.root", "data.cache", "verbose", "trainer.progress")
+UNNAMED = (
+    "attack",
+    "defence",
+    "budget",
+    "seed",
+    "store",
+    "data.root",
+    "data.cache",
+    "verbose",
+    "trainer.progress",
+    "claims",
+)
 
 
 def run_name(choices: Mapping[str, Any], overrides: Sequence[str], budget: object, seed: object) -> str:

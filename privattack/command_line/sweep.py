@@ -13,6 +13,11 @@ class Sweep(Callback):
     """Keeps the folder of the sweep that this process runs; Hydra calls it before the first job."""
 
     folder: ClassVar[Path | None] = None
+    run: ClassVar[Path | None] = None  # the folder of a single run with claims
+
+    def on_run_end(self, config: DictConfig, **_: Any) -> None:
+        """Name the folder of a run that is no job of a sweep."""
+        Sweep.run = Path(config.hydra.runtime.output_dir) if config.claims else None
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Name the folder, once for all jobs."""
@@ -24,6 +29,16 @@ def failures() -> list[str]:
     files = Sweep.folder.rglob("failure.json") if Sweep.folder else ()
     found = [json.loads(path.read_text()) for path in files if not (path.parent / "result.json").exists()]
     return [failure["why"] for failure in sorted(found, key=lambda failure: failure.get("job", 0))]
+
+
+def claims_status() -> int:
+    """Return the exit status that claims come to; 0 where none was made."""
+    folder = Sweep.run or Sweep.folder
+    if folder is None or not any(folder.rglob("claims.sarif")):
+        return 0
+    from privattack.report.claims import status_of
+
+    return status_of(folder)
 
 
 def remove_if_empty() -> None:

@@ -43,6 +43,7 @@ def table(result: Result, folder: Path) -> str:
             f"shadow models: {shadow.count}, {shadow.trained} trained now; "
             f"{with_interval(shadow.test_accuracy)} % test accuracy"
         )
+    lines += [f"claim: {one.said}" for one in result.claims]
     return "\n".join([*lines, *(f"finding: {sentence}" for sentence in result.findings), f"files: {folder}"])
 
 

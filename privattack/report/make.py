@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from privattack.errors import UserError
+from privattack.report.claims import write_claims
 from privattack.report.page import write_page
 from privattack.report.summary import write_summary
 from privattack.results.collect import collect
@@ -32,6 +33,7 @@ def make(paths: Sequence[Path], output: Path, *, pictures: bool = False) -> str:
         raise UserError(f"{shown}: holds no result that can be read; name a folder with a result.json in or below it.")
     output.mkdir(parents=True, exist_ok=True)
     write_summary(output / SUMMARY, collection)
+    write_claims(output, collection.runs)
     found = write_page(output / PAGE, collection)
     if pictures and collection.runs:
         # Here and not above: it imports PyTorch, which takes seconds.

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import NormalDist
 
 from privattack.measurement import Measurement
@@ -87,16 +88,19 @@ def above(first: Measurement, second: Measurement) -> bool:
 
 
 def exceeds_chance(attacker: Attacker, metric: str, attackers: int = 1) -> bool:
-    """Say whether an attacker does better than a coin, by the lower end of its interval.
-
-    The best of several has been chosen: its interval is widened to hold for all of them at once (Bonferroni, with
-    the quantiles of a normal distribution).
-    """
+    """Say whether an attacker, the best of several, does better than a coin, by the lower end of its interval."""
     measured = attacker.figure(metric)
-    if not measured.given:
-        return False
-    value, low, _ = measured.known
-    return value - (value - low) * _quantile(attackers) / _quantile(1) > chance(metric, measured.n)
+    return measured.given and widened(measured, attackers).known.low > chance(metric, measured.n)
+
+
+def widened(measured: Measurement, comparisons: int) -> Measurement:
+    """Return a figure with an interval that holds for several figures at once.
+
+    By Bonferroni's correction, with the quantiles of a normal distribution.
+    """
+    value, low, high = measured.known
+    factor = _quantile(comparisons) / _quantile(1)
+    return replace(measured, low=value - factor * (value - low), high=value + factor * (high - value))
 
 
 def chance(metric: str, n: int) -> float:

@@ -181,6 +181,14 @@ class Exposed(Part):
     picture: str | None
 
 
+class Checked(Part):
+    """A claim, whether the run bears it out, and why in one sentence."""
+
+    claim: str
+    state: Literal["holds", "refuted", "undecided"]
+    said: str
+
+
 class Point(Part):
     """An attacker's success at one of several budgets."""
 
@@ -225,6 +233,7 @@ class Result(Part):
     audit: Asked | None = None
     found: Found | None = None
     exposed: list[Exposed] = []
+    claims: list[Checked] = []
     attackers: list[Attacker]
     findings: list[str]
     timings: dict[str, float]

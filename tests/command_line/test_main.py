@@ -2,10 +2,6 @@
 
 import json
 import re
-import runpy
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,31 +12,7 @@ from hydra.plugins.launcher import Launcher
 
 from privattack.command_line.main import overrides_first
 from privattack.models.networks import MLP, LeNet
-
-RUN = Path(__file__).parents[2] / "run.py"
-FAST = ("data=digits", "target=mlp", "target.epochs=1", "target.train_size=200", "surrogate.epochs=1", "trainer=cpu")
-
-
-@dataclass(frozen=True)
-class Ended:
-    status: int
-    said: str
-    complained: str
-
-
-@pytest.fixture
-def run_py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Callable[..., Ended]:
-    """Return a function that runs `run.py` with arguments, in an empty folder."""
-
-    def run(*arguments: str) -> Ended:
-        monkeypatch.setattr(sys, "argv", [str(RUN), *arguments])
-        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")  # which the program sets to 1
-        with pytest.raises(SystemExit) as exit:
-            runpy.run_path(str(RUN), run_name="__main__")
-        return Ended(exit.value.code, *capsys.readouterr())
-
-    monkeypatch.chdir(tmp_path)
-    return run
+from tests.command_line.conftest import FAST
 
 
 def results(folder: str) -> dict[str, dict]:

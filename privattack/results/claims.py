@@ -1,0 +1,123 @@
+"""Claims of a model's owner, such as "AUC at most 0.55", and what a result says of them."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from privattack.measurement import Measurement
+from privattack.results.figures import QUERYING, WORDS, widened, worded
+from privattack.results.result import Checked, Result
+
+MANY = 100  # times the images, or targets, above which a figure lies on the bound itself
+OF_THE_SERVICE = ("test_accuracy", "labels_changed", "l1")
+
+State = Literal["holds", "refuted", "undecided"]
+
+
+class Claim(BaseModel):
+    """A bound on a figure.
+
+    Attributes:
+        metric: of attackers, such as `auc`, `tpr_at_fpr_0.01`, `accuracy`, `fidelity`, or of what honest users get:
+            `test_accuracy`, `labels_changed`, `l1`.
+        at_most, at_least: the bound; one of them.
+        attacker: whose figure; that of every attacker who queries, where it is left out.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+    metric: str = Field(min_length=1)
+    at_most: float | None = None
+    at_least: float | None = None
+    attacker: str | None = None
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> "Claim":
+        if (self.at_most is None) == (self.at_least is None):
+            raise ValueError("needs at_most or at_least, one of them")
+        return self
+
+    @property
+    def bound(self) -> float:
+        """The bound's number."""
+        return self.at_least if self.at_most is None else self.at_most  # type: ignore[return-value]
+
+    def __str__(self) -> str:
+        whose = f"{self.attacker}'s " if self.attacker else ""
+        side = "least" if self.at_most is None else "most"
+        return f"{whose}{WORDS.get(self.metric, self.metric)} at {side} {self.bound:g}"
+
+
+def check_claims(result: Result, claims: Sequence[Claim]) -> list[Checked]:
+    """Say of each claim whether the result bears it out.
+
+    A claim holds where the intervals of all attackers that it is about lie within the bound, and is refuted where one
+    lies beyond it. The intervals are widened by how many attackers there are (Bonferroni), for the strongest decides.
+    """
+    return [_check(result, claim) for claim in claims]
+
+
+def _check(result: Result, claim: Claim) -> Checked:
+    figures = _figures(result, claim)
+    given = {name: widened(one, len(figures)) for name, one in figures.items() if one.given}
+    if not given:
+        why = next((str(one.why) for one in figures.values()), "this run does not measure it")
+        return _checked(claim, "undecided", f"{claim}: undecided, for it has no figure: {why}.")
+    strongest = max(given, key=lambda name: _excess(given[name], claim))
+    wide, bound = given[strongest], claim.bound
+    # As if every bound were an upper one.
+    near, far, limit = wide.known.low, wide.known.high, bound
+    if claim.at_most is None:
+        near, far, limit = -wide.known.high, -wide.known.low, -bound
+    state: State = "refuted" if near > limit else "holds" if far <= limit else "undecided"
+    missing = [name for name, one in figures.items() if not one.given]
+    if state == "holds" and missing:
+        state = "undecided"
+    said = f"{claim}: {state}; {strongest}{_rank(len(figures))} has {worded(wide, claim.metric)}"
+    if state == "undecided":
+        said += f"; {missing[0]} has no figure" if missing else f"; {_what_it_takes(wide, bound, result.run.targets)}"
+    return _checked(claim, state, f"{said}.")
+
+
+def _figures(result: Result, claim: Claim) -> dict[str, Measurement]:
+    """Return the figures that a claim is about, by whose they are."""
+    if claim.metric in OF_THE_SERVICE:
+        return {"the service": getattr(result.service, claim.metric)}
+    named = [one for one in result.attackers if one.name == claim.attacker]
+    return {
+        one.name: one.metrics[claim.metric]
+        for one in (named if claim.attacker else result.having(*QUERYING))
+        if claim.metric in one.metrics
+    }
+
+
+def _excess(measured: Measurement, claim: Claim) -> float:
+    value = measured.known.value
+    return value if claim.at_most is not None else -value
+
+
+def _rank(attackers: int) -> str:
+    return f", the strongest of {attackers} attackers," if attackers > 1 else ""
+
+
+def _what_it_takes(measured: Measurement, bound: float, targets: int | None) -> str:
+    """Say how much more would decide, as half-widths shrink by the square root of what is measured on."""
+    value, low, high = measured.known
+    away, half = abs(value - bound), (high - value if bound > value else value - low)
+    factor = (half / away) ** 2 if away else math.inf
+    if factor > MANY:
+        return "the figure lies so near to the bound that more images would hardly decide"
+    count, unit = (targets, "targets") if targets else (measured.n, "images")
+    return f"about {factor:.1f} times as many {unit} ({math.ceil(factor * count):,}) would decide"
+
+
+def _checked(claim: Claim, state: State, said: str) -> Checked:
+    return Checked(claim=str(claim), state=state, said=said)
+
+
+def exit_status(checked: Sequence[Checked]) -> int:
+    """Return what a command that checks claims exits with: 3 where one is refuted, 4 where one is undecided, else 0."""
+    states = {one.state for one in checked}
+    return 3 if "refuted" in states else 4 if "undecided" in states else 0
