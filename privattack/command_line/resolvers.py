@@ -38,7 +38,7 @@ def run_name(choices: Mapping[str, Any], overrides: Sequence[str], budget: objec
 
 def if_emnist(root: str, text: str) -> str:
     """Return `text` where EMNIST's digits lie under `root`, else nothing."""
-    return text if (Path(root) / "EMNIST/raw/emnist-digits-test-images-idx3-ubyte").exists() else ""
+    return text if (Path(root).expanduser() / "EMNIST/raw/emnist-digits-test-images-idx3-ubyte").exists() else ""
 
 
 def partial(made: DictConfig) -> DictConfig:

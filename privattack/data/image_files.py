@@ -1,6 +1,7 @@
 """Image files, decoded by many threads at once: Pillow lets go of Python's lock while it decodes."""
 
 import os
+import struct
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,11 @@ Answer = TypeVar("Answer")
 
 GREY = ("1", "L", "LA", "La")  # Pillow's modes of 8 bits or fewer without colour
 DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # more than 8 bits a pixel
-UNREADABLE = (OSError, EOFError, ValueError, SyntaxError, OverflowError, Image.DecompressionBombError)
+# All that Pillow's readers of its many formats were seen to raise on damaged files.
+UNREADABLE = (
+    OSError, EOFError, ValueError, SyntaxError, ArithmeticError, TypeError, AttributeError, LookupError, RuntimeError,
+    struct.error, Image.DecompressionBombError,
+)  # fmt: skip
 CHUNK = 250  # files a thread takes at once
 
 

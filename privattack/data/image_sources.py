@@ -16,6 +16,7 @@ from torch import Tensor
 
 from privattack.checks import PathText, Seed, checked
 from privattack.data.emnist_conversion import emnist_like
+from privattack.data.image_files import UNREADABLE
 from privattack.data.images import LabelledImages, Shape
 from privattack.data.sources import EMNIST_CLASSES, Split, emnist_part, usps_part
 from privattack.errors import UserError
@@ -182,7 +183,7 @@ class Folder(ImageSource):
             raise UserError(
                 f"{group}=folder: makes images of 1 or 3 channels, and the target's have {channels}; use {group}=test."
             )
-        paths = sorted(path for path in Path(self.path).rglob("*") if path.is_file())
+        paths = sorted(path for path in Path(self.path).expanduser().rglob("*") if path.is_file())
         images, folders, left_out = [], [], []
         for path in paths:
             try:
@@ -190,7 +191,7 @@ class Folder(ImageSource):
                     whole = image.convert(MODES[channels]).resize((width, height), Image.Resampling.BICUBIC)
                     images.append(np.array(whole).reshape(height, width, channels))
                 folders.append(str(path.parent))
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            except UNREADABLE:
                 left_out.append(path.name)
         if not images:
             raise UserError(

@@ -10,11 +10,12 @@ from jaxtyping import Int64
 from PIL import Image
 from torch import Tensor
 
+from privattack.data import image_files
 from privattack.data.images import LabelledImages
 from privattack.data.splits import TrainingSplit
 from privattack.errors import UserError
 
-UNREADABLE = (OSError, ValueError, EOFError, SyntaxError, zipfile.BadZipFile, Image.DecompressionBombError)
+UNREADABLE = (*image_files.UNREADABLE, zipfile.BadZipFile)
 ARRAYS = ("members", "images")  # which array of several in an .npz; a run's splits.npz has the first
 FORMS = "a .npy file of indices into the training part, or a .npy or .npz file or a folder of its images"
 
@@ -30,8 +31,8 @@ def named_members(path: str, train: LabelledImages) -> TrainingSplit:
     Raises:
         UserError: the file cannot be read, names images that the training part has not, or leaves none.
     """
-    setting = f"target.members={path}"
-    found = _folder(Path(path), train, setting) if Path(path).is_dir() else _array(Path(path), setting)
+    setting, place = f"target.members={path}", Path(path).expanduser()
+    found = _folder(place, train, setting) if place.is_dir() else _array(place, setting)
     places = _places(found, train, setting) if found.ndim == 1 else _matched(found, train, setting)
     if len(places) == 0:
         raise UserError(f"{setting}: names nobody; give {FORMS}.")

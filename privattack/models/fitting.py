@@ -3,10 +3,8 @@
 It knows nothing of Lightning: a process that trains one shadow model should not take seconds to start.
 """
 
-import io
 import math
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
 import torch
 from jaxtyping import Float
@@ -14,8 +12,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from tqdm import tqdm
-
-from privattack.atomic_write import write_whole
 
 Batches = Callable[[int], Iterable[tuple[Tensor, Tensor]]]
 Losses = Callable[[Tensor, Tensor], Float[Tensor, " e"]]
@@ -108,44 +104,6 @@ def _joined(parameters: Sequence[nn.Parameter]) -> nn.Parameter:
         parameter.data = values.as_strided(*form).copy_(parameter.data)
         parameter.grad = gradients.as_strided(*form)
     return whole
-
-
-class Checkpoint:
-    """Keeps after every epoch what a training needs to go on, in one file.
-
-    Args:
-        path: where a killed process may have left such a file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __call__(self, training: Training) -> None:
-        content = io.BytesIO()
-        torch.save(
-            {
-                "epoch": training.epoch,
-                "history": training.history,
-                "network": training.network.state_dict(),
-                "optimiser": training.optimiser.state_dict(),
-                "scheduler": training.scheduler and training.scheduler.state_dict(),
-            },
-            content,
-        )
-        write_whole(self.path, content.getvalue())
-
-    def resume(self, training: Training) -> None:
-        """Set a training to where the file was left, if there is one."""
-        if not self.path.exists():
-            return
-        kept = torch.load(self.path, map_location="cpu", weights_only=True)
-        if "optimiser" not in kept:  # it is Lightning's
-            return
-        training.epoch, training.history = kept["epoch"], kept["history"]
-        training.network.load_state_dict(kept["network"])
-        training.optimiser.load_state_dict(kept["optimiser"])
-        if training.scheduler is not None:
-            training.scheduler.load_state_dict(kept["scheduler"])
 
 
 def bar(description: str, epochs: int, shown: bool) -> list[Callable[[Training], None]]:

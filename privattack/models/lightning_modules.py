@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lightning
@@ -11,8 +12,10 @@ import torch
 from jaxtyping import Float, Int64
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 
+from privattack.models.checkpoints import keep
 from privattack.models.recipes import Supervised
 from privattack.randomness import derive
 
@@ -102,6 +105,13 @@ def _accuracy(logits: Float[Tensor, "n classes"], labels: Int64[Tensor, " n"]) -
     return (logits.argmax(dim=1) == labels).float().mean()
 
 
+class CheckpointFiles(TorchCheckpointIO):
+    """Writes checkpoints as our own loop does: whole, with the address of their model."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        keep(Path(path), checkpoint)
+
+
 def make_trainer(
     device: torch.device,
     *,
@@ -109,6 +119,7 @@ def make_trainer(
     progress: bool,
     logger: Logger | None = None,
     callbacks: Sequence[Callback] = (),
+    plugins: Sequence[TorchCheckpointIO] = (),
 ) -> lightning.Trainer:
     """Return a Trainer for one device, which draws no bar where the output is no terminal."""
     return lightning.Trainer(
@@ -117,6 +128,7 @@ def make_trainer(
         max_epochs=epochs,
         logger=logger if logger is not None else False,
         callbacks=list(callbacks),
+        plugins=list(plugins),
         enable_progress_bar=progress and sys.stderr.isatty(),
         enable_checkpointing=any(isinstance(callback, ModelCheckpoint) for callback in callbacks),
         enable_model_summary=False,

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from privattack.errors import UserError
-from privattack.models.store import UNREADABLE
+from privattack.models.damaged import DAMAGED
 
 # Where training programs, Lightning among them, keep the weights among other things.
 LAYOUTS = ("state_dict", "model_state_dict", "model", "network", "net")
@@ -28,7 +28,7 @@ def load_checkpoint(network: nn.Module, path: Path) -> str:
     Raises:
         UserError: there is no such file, it holds no state dict, or one of another network or of other numbers.
     """
-    setting = f"target.checkpoint={path}"
+    setting, path = f"target.checkpoint={path}", path.expanduser()
     expected = network.state_dict()
     state = _own_names(_read(path, setting), expected, setting, type(network).__name__)
     for name, tensor in state.items():
@@ -49,7 +49,11 @@ def _read(path: Path, setting: str) -> State:
             found = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise UserError(f"{setting}: there is no such file; give the path of a .safetensors or .pth file.") from error
-    except UNREADABLE as error:
+    except OSError as error:
+        raise UserError(
+            f"{setting}: cannot be read ({error.strerror or error}); give a file that you may read."
+        ) from error
+    except DAMAGED as error:
         raise UserError(
             f"{setting}: the file is damaged or holds no plain weights; "
             "give a .safetensors file or what torch.save(network.state_dict(), path) wrote."

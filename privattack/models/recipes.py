@@ -15,7 +15,8 @@ from torch.optim.lr_scheduler import LRScheduler, StepLR
 from privattack.data.images import LabelledImages
 from privattack.data.orders import epoch_order
 from privattack.errors import UserError
-from privattack.models.fitting import Checkpoint, Training, fit
+from privattack.models.checkpoints import Checkpoint
+from privattack.models.fitting import Training, fit
 from privattack.models.stacking import SideBySide, Vectorised
 from privattack.randomness import derive
 

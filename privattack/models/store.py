@@ -1,13 +1,14 @@
 """The store of trained models: each is trained once, whoever asks, and never used damaged.
 
-    <store>/<fingerprint>/recipe.json          everything that made the model; written last, so that
-                                               a folder with it is complete
+    <store>/<fingerprint>/recipe.json          everything that made the model, and so its address, with checksums of
+                                               the others; written last, so that a folder with it is complete
                           weights.safetensors
                           outputs.safetensors  what the model answered where it is asked again and again
                           history.csv          its training
                           training.ckpt        only while the training is unfinished
 
-The fingerprint is a hash of the recipe. Nothing that is loaded could run code.
+The fingerprint is a hash of the recipe: a model in another's folder is not taken for the other. Nothing that is loaded
+could run code. (Models stored by earlier versions have no checksum of their history, and are served without one.)
 """
 
 import csv
@@ -15,9 +16,6 @@ import hashlib
 import io
 import json
 import logging
-import pickle
-import struct
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,20 +24,16 @@ from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
 from privattack.atomic_write import write_whole
 from privattack.errors import UserError
+from privattack.models.damaged import DAMAGED, set_aside
 
 log = logging.getLogger(__name__)
 
-# All that torch.load, safetensors and json were seen to raise on damaged bytes.
-UNREADABLE = (
-    OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, AssertionError, RuntimeError,
-    struct.error, pickle.UnpicklingError, SafetensorError,
-)  # fmt: skip
+GONE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
 
 @dataclass(frozen=True)
@@ -60,7 +54,7 @@ class ModelStore:
     """A folder of trained models, shared by any number of processes."""
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+        self.folder = Path(folder).expanduser()
 
     def obtain(self, recipe: Mapping[str, Any], train: Callable[[Path], StoredModel]) -> tuple[StoredModel, bool]:
         """Return the model of `recipe` and whether it had to be trained now.
@@ -83,7 +77,11 @@ class ModelStore:
             return trained, True
 
     def find(self, recipe: Mapping[str, Any]) -> StoredModel | None:
-        """Return the model of `recipe`, its outputs mapped into memory, or None where it is not there whole."""
+        """Return the model of `recipe`, its outputs mapped into memory, or None where it is not there whole.
+
+        Raises:
+            UserError: a file cannot be read.
+        """
         return self._read(self.folder / fingerprint(recipe), put_aside=False)
 
     @contextmanager
@@ -107,9 +105,9 @@ class ModelStore:
             with self._writing():
                 stored = self._read(folder, put_aside=True)
                 folder.mkdir(exist_ok=True)
-                checkpoint = folder / "training.ckpt"
-                _put_aside_unless(_is_checkpoint, checkpoint)
-            yield Claim(self, folder, recipe, stored, checkpoint)
+                for unfinished in folder.glob(".*"):  # a killed process wrote it
+                    unfinished.unlink()
+            yield Claim(self, folder, recipe, stored, folder / "training.ckpt")
         finally:
             lock.release()
 
@@ -124,24 +122,30 @@ class ModelStore:
             ) from error
 
     def _read(self, folder: Path, *, put_aside: bool) -> StoredModel | None:
-        if not (folder / "recipe.json").exists():
-            return None
         try:
+            if not (folder / "recipe.json").exists():
+                return None
             facts = json.loads((folder / "recipe.json").read_text())
-            parts = {}
-            for name in ("weights", "outputs"):
-                path = folder / f"{name}.safetensors"
+            if (address := fingerprint(facts["recipe"])) != folder.name:
+                raise ValueError(f"it holds the model {address}")
+            files = {name: folder / f"{name}.safetensors" for name in ("weights", "outputs")}
+            for name, path in {**files, "history": folder / "history.csv"}.items():
                 with path.open("rb") as file:
-                    if hashlib.file_digest(file, "sha256").hexdigest() != facts["sha256"][name]:
-                        raise ValueError(f"{path.name} is not what was written")
-                parts[name] = load_file(path)
+                    found = hashlib.file_digest(file, "sha256").hexdigest()
+                if facts["sha256"].get(name, found if name == "history" else None) != found:
+                    raise ValueError(f"{path.name} is not what was written")
             with (folder / "history.csv").open(newline="") as file:
                 history = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-            return StoredModel(parts["weights"], parts["outputs"], history)
-        except UNREADABLE as error:
+            return StoredModel(load_file(files["weights"]), load_file(files["outputs"]), history)
+        except (*GONE, *DAMAGED) as error:
             if put_aside:
-                _put_aside(folder, str(error))
+                set_aside(folder, str(error))
             return None
+        except OSError as error:
+            raise UserError(
+                f"store={self.folder}: {error.filename or folder} cannot be read ({error.strerror or error}); "
+                "set store to a folder that you may read."
+            ) from error
 
 
 def _acquire(lock: FileLock, *, wait: bool) -> bool:
@@ -182,34 +186,18 @@ class Claim:
 
 
 def _write(folder: Path, model: StoredModel, recipe: Mapping[str, Any]) -> None:
-    sums = {}
-    for name, tensors in (("weights", model.weights), ("outputs", model.outputs)):
-        content = save({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()})
-        sums[name] = hashlib.sha256(content).hexdigest()
-        write_whole(folder / f"{name}.safetensors", content)
     history = io.StringIO()
     writer = csv.DictWriter(history, list(model.history[0]) if model.history else [], lineterminator="\n")
     writer.writeheader()
     writer.writerows(model.history)
-    write_whole(folder / "history.csv", history.getvalue().encode())
+    contents = {"weights.safetensors": _bytes(model.weights), "outputs.safetensors": _bytes(model.outputs)}
+    contents["history.csv"] = history.getvalue().encode()
+    for name, content in contents.items():
+        write_whole(folder / name, content)
+    sums = {name.split(".")[0]: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     facts = {"recipe": recipe, "sha256": sums, "torch": torch.__version__}
     write_whole(folder / "recipe.json", json.dumps(facts, indent=1).encode())
 
 
-def _is_checkpoint(path: Path) -> None:
-    torch.load(path, map_location="cpu", weights_only=True)
-
-
-def _put_aside_unless(readable: Callable[[Path], None], path: Path) -> None:
-    if path.exists():
-        try:
-            readable(path)
-        except UNREADABLE as error:
-            _put_aside(path, str(error))
-
-
-def _put_aside(path: Path, why: str) -> None:
-    aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
-    path.replace(aside)
-    reason = why.splitlines()[0] if why else "unreadable"
-    log.warning("%s is damaged (%s); it is now %s and is made again.", path, reason, aside.name)
+def _bytes(tensors: Mapping[str, Tensor]) -> bytes:
+    return save({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()})

@@ -10,8 +10,9 @@ from torch import nn
 from privattack.data.images import LabelledImages
 from privattack.data.modules import TargetDataModule
 from privattack.errors import UserError
-from privattack.models.fitting import Checkpoint, Training, bar
-from privattack.models.lightning_modules import TargetModule, make_trainer
+from privattack.models.checkpoints import Checkpoint, kept
+from privattack.models.fitting import Training, bar
+from privattack.models.lightning_modules import CheckpointFiles, TargetModule, make_trainer
 from privattack.models.recipes import Recipe, Supervised
 
 
@@ -82,13 +83,15 @@ def train_by_lightning(
     keep = ModelCheckpoint(
         checkpoint.parent, filename=checkpoint.stem, save_on_train_epoch_end=True, enable_version_counter=False
     )
-    trainer = make_trainer(device, epochs=recipe.epochs, progress=progress, logger=logger, callbacks=[keep])
-    kept = checkpoint.exists() and "pytorch-lightning_version" in torch.load(checkpoint, weights_only=True)
+    trainer = make_trainer(
+        device, epochs=recipe.epochs, progress=progress, logger=logger, callbacks=[keep], plugins=[CheckpointFiles()]
+    )
+    found = kept(checkpoint, network, weights="state_dict", prefix="network.")
     with torch.random.fork_rng():
         trainer.fit(
             module,
             TargetDataModule(members, test, batch_size=recipe.batch_size, seed=seed),
-            ckpt_path=checkpoint if kept else None,
+            ckpt_path=None if found is None else checkpoint,
             weights_only=True,
         )
     return module.history

@@ -2,7 +2,7 @@
 
 import pytest
 
-from privattack.command_line.resolvers import run_name
+from privattack.command_line.resolvers import if_emnist, run_name
 
 CHOICES = {"attack": "mea", "defence": "label_only"}
 
@@ -24,3 +24,11 @@ def test_long_names_stay_apart_and_fit_a_file_system():
     names = {run_name(CHOICES, [f"target.checkpoint={'x' * 400}{end}"], 1, 0) for end in "ab"}
     assert len(names) == 2
     assert max(map(len, names)) <= 160
+
+
+def test_emnist_lies_in_the_home_that_a_tilde_means(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    raw = tmp_path / "data/EMNIST/raw"
+    raw.mkdir(parents=True)
+    (raw / "emnist-digits-test-images-idx3-ubyte").touch()
+    assert if_emnist("~/data", "there") == "there"

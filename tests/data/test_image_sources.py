@@ -1,3 +1,4 @@
+import io
 import logging
 from pathlib import Path
 
@@ -149,6 +150,26 @@ def test_a_folder_of_images_of_any_kind(parts, tmp_path, caplog):
     assert f"pool.path={tmp_path}: 2 files are no images and are left out: notes.txt, broken.png" in caplog.text
     inverted, _ = Folder(path=str(tmp_path), invert=True).images("pool", **parts)
     assert inverted.images.float().mean(dim=(1, 2, 3)).tolist() == [255.0, 55.0]
+
+
+@pytest.mark.parametrize(("kind", "place", "value"), [("BLP", 4, 7), ("BLP", 8, 7), ("AVIF", -29, 0), ("PNG", 30, 0)])
+def test_one_broken_image_of_any_format_is_left_out_and_counted_once(kind, place, value, parts, tmp_path, caplog):
+    save(tmp_path / "whole.png", np.zeros((28, 28), dtype=np.uint8))
+    content = io.BytesIO()
+    Image.new("P", (28, 28)).save(content, kind) if kind == "BLP" else Image.new("L", (28, 28)).save(content, kind)
+    broken = bytearray(content.getvalue())
+    broken[place] = value
+    (tmp_path / "broken").write_bytes(broken[:-12])
+    with caplog.at_level(logging.WARNING):
+        found, _ = Folder(path=str(tmp_path)).images("pool", **parts)
+    assert len(found) == 1
+    assert caplog.messages == [f"pool.path={tmp_path}: 1 files are no images and are left out: broken"]
+
+
+def test_a_pool_lies_in_the_home_that_a_tilde_means(parts, tmp_path, monkeypatch):
+    save(tmp_path / "mine" / "one.png", np.zeros((28, 28), dtype=np.uint8))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert len(Folder(path="~/mine").images("pool", **parts)[0]) == 1
 
 
 @pytest.mark.parametrize("exists", [True, False])

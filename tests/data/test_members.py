@@ -114,3 +114,9 @@ def test_missing_files_broken_images_and_other_sizes_are_named(tmp_path):
     (folder / "broken.png").write_bytes(b"\x89PNG")
     with pytest.raises(UserError, match=r"broken\.png is no image that can be read"):
         named_members(str(folder), colours())
+
+
+def test_members_lie_in_the_home_that_a_tilde_means(tmp_path, monkeypatch):
+    write("indices", colours(), tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert named_members("~/members.npy", colours()).members.tolist() == PLACES

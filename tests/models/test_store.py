@@ -170,7 +170,7 @@ DAMAGE = {
     [
         *((name, how) for name in ("weights.safetensors", "outputs.safetensors") for how in DAMAGE),
         *(("recipe.json", how) for how in ("truncated", "one bit", "empty", "words")),
-        *(("history.csv", how) for how in ("half a row", "gone")),
+        *(("history.csv", how) for how in ("half a row", "one bit", "gone")),
     ],
 )
 def test_a_damaged_model_is_put_aside_named_and_made_again(name, damage, store, folder, caplog):
@@ -202,17 +202,54 @@ def test_a_checkpoint_that_a_killed_process_left_is_gone_on_from(store):
     assert train.found == [True]
 
 
-@pytest.mark.parametrize("damage", ["truncated", "empty", "words"])
-def test_a_damaged_checkpoint_is_put_aside_named_and_not_used(damage, store, caplog):
+def test_models_whose_folders_were_exchanged_are_not_taken_for_each_other(store, folder):
+    other = StoredModel({"layer.weight": torch.zeros(1)})
+    recipe = RECIPE | {"members": "x"}
+    store.obtain(recipe, lambda _: other)
+    second, third = store.folder / fingerprint(recipe), store.folder / "third"
+    folder.rename(third), second.rename(folder), third.rename(second)
+    assert store.find(RECIPE) is None
+    assert_same(store.obtain(RECIPE, Trainer())[0], MODEL)
+    assert_same(store.obtain(recipe, lambda _: other)[0], other)
+
+
+def test_a_model_of_an_earlier_version_without_a_checksum_of_its_history_is_served(store, folder):
+    facts = json.loads((folder / "recipe.json").read_text())
+    del facts["sha256"]["history"]
+    (folder / "recipe.json").write_text(json.dumps(facts))
+    train = Trainer()
+    assert_same(store.obtain(RECIPE, train)[0], MODEL)
+    assert train.found == []
+
+
+@pytest.mark.parametrize("name", ["recipe.json", "weights.safetensors", "history.csv"])
+def test_a_file_that_may_not_be_read_is_said_and_not_put_aside(name, store, folder, monkeypatch):
+    def forbidden(path: Path, *arguments, **named):
+        if path.name == name:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *arguments, **named)
+
+    opened = Path.open
+    monkeypatch.setattr(Path, "open", forbidden)
+    sentence = f"store={store.folder}: {folder / name} cannot be read (Permission denied); set store to a folder"
+    with pytest.raises(UserError) as caught:
+        store.obtain(RECIPE, Trainer())
+    assert str(caught.value).startswith(sentence)
+    assert list(store.folder.glob("*.damaged-*")) == []
+
+
+def test_the_store_lies_in_the_home_that_a_tilde_means(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    ModelStore("~/store").obtain(RECIPE, Trainer())
+    assert (tmp_path / "store" / fingerprint(RECIPE) / "recipe.json").is_file()
+
+
+def test_what_a_killed_process_was_writing_is_removed(store):
     folder = store.folder / fingerprint(RECIPE)
     folder.mkdir(parents=True)
-    torch.save({"epoch": 3}, folder / "training.ckpt")
-    DAMAGE[damage](folder / "training.ckpt")
-    train = Trainer()
-    store.obtain(RECIPE, train)
-    assert train.found == [False]
-    assert len(list(folder.glob("training.ckpt.damaged-*"))) == 1
-    assert "training.ckpt is damaged" in caplog.text
+    (folder / ".weights.safetensors.4711").write_text("half")
+    store.obtain(RECIPE, Trainer())
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit, UserError])

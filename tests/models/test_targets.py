@@ -336,3 +336,18 @@ def test_no_bytes_whatever_give_anything_but_one_sentence(start, rest, tmp_path)
         path.write_bytes(start + rest)
         with pytest.raises(UserError, match=r"target\.checkpoint="):
             load_checkpoint(lenet(), path)
+
+
+def test_weights_lie_in_the_home_that_a_tilde_means(tmp_path, monkeypatch):
+    path = weights_of(lenet(), tmp_path / "mine.pth")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load_checkpoint(lenet(), Path("~/mine.pth")) == hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def test_weights_that_may_not_be_read_are_not_called_damaged(tmp_path, monkeypatch):
+    def forbidden(*_, **__):
+        raise PermissionError(13, "Permission denied", "mine.pth")
+
+    monkeypatch.setattr(torch, "load", forbidden)
+    with pytest.raises(UserError, match=r"^target\.checkpoint=mine\.pth: cannot be read \(Permission denied\); give"):
+        load_checkpoint(lenet(), Path("mine.pth"))
