@@ -50,3 +50,9 @@ def shown(value: Any) -> str:
     else:
         text = type(value).__name__
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def why(error: BaseException) -> str:
+    """Return an error of somebody else's code in one line: its kind and the first line of what it says."""
+    said = str(error).splitlines()
+    return f"{type(error).__name__}: {said[0] if said else 'no reason given'}"

@@ -11,7 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from privattack.data.images import Shape
-from privattack.errors import SettingError, UserError
+from privattack.errors import SettingError, UserError, why
+from privattack.models.dry_run import dry_run
 
 Kind = TypeVar("Kind")
 
@@ -52,25 +53,21 @@ def check_network(config: DictConfig, place: str, build: Callable[[], object], s
     """Refuse a network of the user's own that cannot classify the images, before anything is trained.
 
     Raises:
-        UserError: it cannot be built, or gives two images no logits of every class.
+        UserError: it cannot be built, or gives two images no logits of every class, in training or after it.
     """
-    name = f"{place}._target_={OmegaConf.select(config, place)._target_}"
-    needs = (
-        f"{name}: needs a network with weights, from images (n, {', '.join(map(str, shape))}) to logits (n, {classes})"
-    )
-    with torch.random.fork_rng(), torch.no_grad():
+    setting = f"{place}._target_={OmegaConf.select(config, place)._target_}"
+    needs = "it needs to be a class or a function that makes an untrained network with weights"
+    with torch.random.fork_rng():
         try:
             network = build()
-            if not isinstance(network, nn.Module) or not any(True for _ in network.parameters()):
-                raise UserError(f"{needs}; this is a {type(network).__name__}.")
-            given = tuple(network(torch.zeros(2, *shape)).shape)
         except UserError:
             raise
-        except Exception as error:
-            first = next(iter(str(error).splitlines()), type(error).__name__)
-            raise UserError(f"{needs} ({first}).") from error
-    if given != (2, classes):
-        raise UserError(f"{needs}; for 2 images this gives {given}.")
+        except Exception as error:  # whatever the user's class raises
+            raise UserError(f"{setting}: cannot be built ({why(error)}); {needs}.") from error
+    if not isinstance(network, nn.Module) or not any(True for _ in network.parameters()):
+        raise UserError(f"{setting}: makes a {type(network).__name__}; {needs}.")
+    for training in (True, False):
+        dry_run(network.train(training), torch.zeros(2, *shape), classes=classes, setting=setting)
 
 
 def _refusal(error: InstantiationException, place: str) -> UserError:
@@ -83,10 +80,10 @@ def _refusal(error: InstantiationException, place: str) -> UserError:
     if isinstance(cause, UserError):
         return cause
     # Where an import failed, the first line only says so.
-    why = [type(cause).__name__, *str(cause).splitlines()][: 3 if "Error locating" in text else 2][-1]
+    reason = [type(cause).__name__, *str(cause).splitlines()][: 3 if "Error locating" in text else 2][-1]
     target = re.search(r"target '([^']*)'", text)
     name = f"{place}._target_={target.group(1) if target else ''}"
     if "Error in" in text:
-        return UserError(f"{name}: does not take the settings under {place} ({why}); use those that it takes.")
+        return UserError(f"{name}: does not take the settings under {place} ({reason}); use those that it takes.")
     remedy = "name a class on the Python path, such as privattack.models.networks.LeNet"
-    return UserError(f"{name}: cannot be imported ({why}); {remedy}.")
+    return UserError(f"{name}: cannot be imported ({reason}); {remedy}.")

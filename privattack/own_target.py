@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
-from privattack.audits.choose import architecture_of, recipe_of
+from privattack.audits.training import architecture_of, recipe_of
 from privattack.data.images import DataSet
 from privattack.data.members import named_members
 from privattack.data.splits import TrainingSplit, split_training
@@ -65,7 +65,7 @@ def target_parts(config: DictConfig, data: DataSet, split: TrainingSplit | None)
     """
     architecture = architecture_of(config, "target", data)
     output = _output(config, architecture, data)
-    return TargetParts(config, data, split, architecture, recipe_of(config.target), output)
+    return TargetParts(config, data, split, architecture, recipe_of(config, "target"), output)
 
 
 def split_of(config: DictConfig, data: DataSet) -> TrainingSplit | None:

@@ -42,6 +42,7 @@ Claims = Annotated[
     ),
 ]
 Decay = Annotated[float, Field(gt=0, le=1, description="a finite number above 0, up to 1")]
+Border = Annotated[int, Field(ge=0, le=256)]  # pixels
 
 
 class Section(BaseModel):
@@ -65,6 +66,10 @@ class Training(Section):
     lr: Rate
     gamma: Decay
     batch_size: Length
+    optimizer: MadeOf | None
+    scheduler: MadeOf | None
+    flips: bool
+    crop: Border
 
 
 class Target(Training):

@@ -18,6 +18,7 @@ from privattack.attacks.chain import ExtractThenInfer
 from privattack.attacks.extraction.base import ExtractionAttack
 from privattack.attacks.membership.base import MembershipAttack
 from privattack.attacks.membership.shadow import ShadowAttack
+from privattack.audits.training import RECIPE, recipe_of
 from privattack.data.image_sources import ImageSource
 from privattack.data.images import DataSet
 from privattack.data.sources import digits
@@ -186,9 +187,22 @@ def test_the_suite_holds_every_attack_that_can_share_a_transcript(make):
 
 
 def test_shadow_models_follow_the_targets_recipe():
-    config = composed("target=convnet", "target.epochs=7", "target.gamma=0.5", "attack=lira")
-    for name in ("network", "epochs", "lr", "gamma", "batch_size"):
-        assert config.shadow[name] == config.target[name]
+    for words in (["target=convnet", "target.epochs=7", "target.gamma=0.5"], ["target=wrn16_2", "target.crop=4"]):
+        config = composed(*words, "attack=lira")
+        for name in RECIPE:
+            assert config.shadow[name] == config.target[name]
+
+
+def test_residual_networks_are_trained_by_momentum_and_a_cosine():
+    for group in ("target", "shadow"):
+        recipe = recipe_of(composed("target=resnet18", "target.flips=true", "target.crop=4"), group)
+        optimiser = recipe.optimised([torch.nn.Parameter(torch.zeros(2))])
+        assert isinstance(optimiser, torch.optim.SGD)
+        assert (
+            optimiser.defaults.items() >= {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 5e-4}.items()
+        )
+        assert recipe.scheduled(optimiser).T_max == recipe.epochs == 100
+        assert (recipe.flips, recipe.crop) == (True, 4)
 
 
 def test_the_overfit_experiment_is_a_sweep_over_all_attacks_on_a_small_target():

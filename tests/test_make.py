@@ -49,21 +49,37 @@ def test_a_member_of_a_suite_is_named_by_its_full_name():
         make(OmegaConf.create({"attack": suite}), "attack", ShadowAttack)
 
 
+def broken():
+    raise TypeError("first\nsecond")
+
+
+class TupleInTraining(MLP):
+    """Answers more in training than afterwards, as networks with auxiliary classifiers do."""
+
+    def forward(self, images):
+        logits = super().forward(images)
+        return (logits, logits) if self.training else logits
+
+
 @pytest.mark.parametrize(
-    ("build", "why"),
+    ("build", "said"),
     [
-        (dict, r"; this is a dict\."),
-        (torch.nn.Identity, r"; this is a Identity\."),
-        (lambda: torch.nn.Linear(28, 10), r"; for 2 images this gives \(2, 1, 28, 10\)\."),
-        (lambda: torch.nn.Linear(784, 10), r" \(mat1 and mat2 shapes cannot be multiplied .*\)\."),
+        (broken, r"cannot be built \(TypeError: first\); it needs to be a class or a function that makes an untrained"),
+        (dict, r"makes a dict; it needs to be a class or a function that makes an untrained network with weights\.$"),
+        (torch.nn.Identity, r"makes a Identity; it needs to be"),
+        (
+            lambda: torch.nn.Linear(28, 10),
+            r"answers a tensor \(2, 1, 28, 10\) for images \(2, 1, 28, 28\); it needs to",
+        ),
+        (lambda: torch.nn.Linear(784, 10), r"cannot take images \(2, 1, 28, 28\) \(RuntimeError: mat1 and mat2 shapes"),
+        (lambda: TupleInTraining(classes=10), r"answers a tuple for images \(2, 1, 28, 28\); .* logits \(2, 10\)\.$"),
     ],
 )
-def test_a_network_that_cannot_classify_the_images_is_refused_before_it_is_trained(build, why):
+def test_a_network_that_cannot_classify_the_images_is_refused_before_it_is_trained(build, said):
     config = OmegaConf.create({"surrogate": {"network": {"_target_": "mine.Net"}}})
-    with pytest.raises(
-        UserError, match=rf"^surrogate\.network\._target_=mine\.Net: needs a network with weights.*{why}$"
-    ):
+    with pytest.raises(UserError, match=rf"^surrogate\.network\._target_=mine\.Net: {said}") as caught:
         check_network(config, "surrogate.network", build, (1, 28, 28), 10)
+    assert "\n" not in str(caught.value)
 
 
 def test_looking_at_a_network_draws_no_random_number_of_the_run():

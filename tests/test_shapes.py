@@ -38,7 +38,7 @@ def test_every_attack_works_on_a_data_set_of_ones_own(attack, data, store, tmp_p
     assert found.result.attackers
 
 
-@pytest.mark.parametrize("network", ["lenet", "convnet", "mlp"])
+@pytest.mark.parametrize("network", ["lenet", "convnet", "mlp", "wrn16_2"])
 def test_every_network_fits_its_layers_to_the_images(network, store, tmp_path):
     words = [*WORDS, "data._target_=tests.own_data.colour", f"target={network}", f"surrogate={network}"]
     assert privattack.run([*words, f"store={store}"], folder=tmp_path / "run").result.attackers

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from torch import nn
 
 from privattack.attacks.chain import ExtractThenInfer
 from privattack.attacks.extraction.base import ExtractionAttack
@@ -18,6 +17,7 @@ from privattack.audits.chain import ChainAudit
 from privattack.audits.extraction import ExtractionAudit
 from privattack.audits.membership import MembershipAudit
 from privattack.audits.shadow import ShadowAudit
+from privattack.audits.training import architecture_of, check_recipe, recipe_of
 from privattack.audits.transfer import Transfer
 from privattack.data.image_sources import Group, Holdout, ImageSource
 from privattack.data.images import DataSet, LabelledImages
@@ -26,9 +26,8 @@ from privattack.data.shadow_pool import make_shadow_pool
 from privattack.data.splits import TrainingSplit
 from privattack.defences.base import Defence
 from privattack.errors import UserError
-from privattack.make import check_network, make, named
+from privattack.make import check_network, make
 from privattack.models.architecture import Architecture, asked_for
-from privattack.models.recipes import Recipe, Supervised
 from privattack.models.shadow_bank import BankSettings, obtain_bank
 from privattack.models.store import ModelStore
 from privattack.models.surrogate import SurrogateTrainer
@@ -114,13 +113,13 @@ class _Chooser:
             )
         budget, (nonmembers, choice) = self._one_budget(), self._nonmembers()
         if self.shadow is None:
-            _check_recipe(config)
+            check_recipe(config)
         architecture = self.shadow or architecture_of(config, "shadow", data)
         seed = config.target.seed
         most = len(data.train) // 2 if isinstance(choice, Holdout) else len(nonmembers)
         smaller = config.shadow.other_recipe
         pool = make_shadow_pool(self._members(), nonmembers, most=most, seed=seed, may_be_smaller=smaller)
-        settings = BankSettings(config.shadow.count, recipe_of(config.shadow), seed, config.shadow.processes)
+        settings = BankSettings(config.shadow.count, recipe_of(config, "shadow"), seed, config.shadow.processes)
         where: dict[str, Any] = {"store": self.store, "device": self.device, "progress": config.trainer.progress}
         return ShadowAudit(
             attack,
@@ -172,44 +171,6 @@ class _Chooser:
 def budgets_of(config: DictConfig) -> list[int]:
     """Return at which budgets an attack is judged: ascending, the last one the services' budget."""
     return sorted(set(config.budget)) if OmegaConf.is_list(config.budget) else [config.budget]
-
-
-RECIPE = ("network", "lr", "gamma", "epochs", "batch_size")
-
-
-def recipe_of(settings: DictConfig) -> Recipe:
-    """Return how the settings of `target` or `shadow` say that a classifier is trained."""
-    return Supervised(
-        lr=float(settings.lr), gamma=float(settings.gamma), epochs=settings.epochs, batch_size=settings.batch_size
-    )
-
-
-def architecture_of(config: DictConfig, group: Literal["target", "shadow"], data: DataSet) -> Architecture:
-    """Return the architecture that the settings of `target` or `shadow` name."""
-    place = f"{group}.network"
-    network = named(config, place)
-    taken = {} if network is None else asked_for(network, data.shape, data.classes)
-    build = partial(make, config, place, nn.Module, **taken)
-    check_network(config, place, build, data.shape, data.classes)
-    settings = OmegaConf.to_container(config[group].network, resolve=True)
-    return Architecture(build, cast(dict[str, Any], settings), data.mean, data.std)
-
-
-def _check_recipe(config: DictConfig) -> None:
-    """Refuse shadow models of another recipe than the target's, unless they are asked for."""
-    if config.shadow.other_recipe:
-        return
-    if config.target.checkpoint is not None and config.targets is None:
-        raise UserError(
-            f"target.checkpoint={config.target.checkpoint}: nobody says by which recipe it was trained; give the "
-            "nearest that you know as shadow.epochs and the like, and set shadow.other_recipe=true."
-        )
-    for name in RECIPE:
-        if config.shadow[name] != config.target[name]:
-            raise UserError(
-                f"shadow.{name}={config.shadow[name]}: the target is trained with target.{name}={config.target[name]}, "
-                "and models of another recipe behave otherwise; leave it out, or set shadow.other_recipe=true."
-            )
 
 
 def _source(config: DictConfig, group: Group) -> ImageSource:

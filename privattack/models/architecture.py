@@ -2,7 +2,7 @@
 
 import hashlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,13 +50,24 @@ class Architecture:
 
 
 def asked_for(network: Callable[..., Any], shape: Shape, classes: int) -> dict[str, Any]:
-    """Return what of the data a network's class asks for: `classes` or `num_classes`, and `shape` if it wants it."""
-    try:
-        parameters = inspect.signature(network).parameters
-    except (TypeError, ValueError):  # it tells nothing
-        return {"classes": classes}
-    name = "num_classes" if "num_classes" in parameters and "classes" not in parameters else "classes"
-    return {name: classes} | ({"shape": shape} if "shape" in parameters else {})
+    """Return what of the data a network's class asks for: `classes` or `num_classes`, and `shape` if it wants it.
+
+    A class that hands unnamed settings on is asked what its base classes take. A function that does so, such as
+    `torchvision.models.resnet18`, gets `num_classes`.
+    """
+    names: dict[str, Any] = {}
+    for made in getattr(network, "__mro__", (network,)):
+        try:
+            parameters = inspect.signature(made).parameters
+        except (TypeError, ValueError):  # it tells nothing
+            break
+        names |= parameters
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+            break
+    else:
+        names["num_classes"] = ...
+    name = "num_classes" if "num_classes" in names and "classes" not in names else "classes"
+    return {name: classes} | ({"shape": shape} if "shape" in names else {})
 
 
 def source_of(network: nn.Module) -> str:
@@ -66,15 +77,23 @@ def source_of(network: nn.Module) -> str:
         UserError: the code is nowhere to be read.
     """
     kinds = {kind for module in network.modules() for kind in type(module).__mro__}
+    return code_of(kinds, f"target.network: the code of {type(network).__name__}")
+
+
+def code_of(made: Iterable[Any], what: str) -> str:
+    """Return a hash of the code of classes or functions, PyTorch's and Python's own left out.
+
+    Raises:
+        UserError: the code of `what` is nowhere to be read.
+    """
     own = sorted(
-        (kind for kind in kinds if kind.__module__.partition(".")[0] not in ("torch", "torchvision", "builtins")),
-        key=lambda kind: (kind.__module__, kind.__qualname__),
+        (one for one in made if one.__module__.partition(".")[0] not in ("torch", "torchvision", "builtins")),
+        key=lambda one: (one.__module__, one.__qualname__),
     )
     try:
-        sources = [inspect.getsource(kind) for kind in own]
+        sources = [inspect.getsource(one) for one in own]
     except (OSError, TypeError) as error:
         raise UserError(
-            f"target.network: the code of {type(network).__name__} cannot be read ({error}), so nobody could tell when "
-            "it changes; define the class in a file."
+            f"{what} cannot be read ({error}), so nobody could tell when it changes; define the class in a file."
         ) from error
     return hashlib.sha256("\n".join(sources).encode()).hexdigest()

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from privattack.errors import UserError
+from privattack.errors import UserError, why
 
 IMAGES = 32
 TOLERANCE = 1e-3  # by which a float16 softmax misses a sum of 1
@@ -60,10 +60,7 @@ def dry_run(
     except UserError:
         raise
     except Exception as error:  # whatever the user's class raises
-        why = next(iter(str(error).splitlines()), "") or "no reason given"
-        raise UserError(
-            f"{setting}: cannot take images {tuple(asked.shape)} ({type(error).__name__}: {why}); {remedy}."
-        ) from error
+        raise UserError(f"{setting}: cannot take images {tuple(asked.shape)} ({why(error)}); {remedy}.") from error
     if not isinstance(answers, Tensor):
         raise UserError(f"{setting}: answers a {type(answers).__name__} for images {tuple(asked.shape)}; {remedy}.")
     rows, columns = answers.shape if answers.ndim == 2 else (0, 0)

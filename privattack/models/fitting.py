@@ -13,6 +13,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from tqdm import tqdm
 
+from privattack.errors import UserError, why
+
 Batches = Callable[[int], Iterable[tuple[Tensor, Tensor]]]
 Losses = Callable[[Tensor, Tensor], Float[Tensor, " e"]]
 
@@ -74,7 +76,7 @@ def fit(
         before_epoch(training.epoch)
         steps = []
         for images, answers in batches(training.epoch):
-            loss = losses(images, answers)
+            loss = _losses(losses, images, answers)
             training.optimiser.zero_grad(set_to_none=not training.as_one)
             loss.sum().backward()
             training.optimiser.step()
@@ -88,6 +90,18 @@ def fit(
     for parameter in training.network.parameters():
         parameter.data, parameter.grad = parameter.data.clone(), None
     training.network.eval()
+
+
+def _losses(losses: Losses, images: Tensor, answers: Tensor) -> Float[Tensor, " e"]:
+    try:
+        return losses(images, answers)
+    except ValueError as error:
+        if images.shape[1] > 1:
+            raise
+        raise UserError(
+            f"batch_size: the last mini-batch has a single image, from which the network cannot learn ({why(error)}); "
+            "batch norm needs two: use another batch_size, or another number of images."
+        ) from error
 
 
 def _joined(parameters: Sequence[nn.Parameter]) -> nn.Parameter:

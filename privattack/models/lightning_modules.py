@@ -46,8 +46,8 @@ class TargetModule(lightning.LightningModule):
         return self.network(images)
 
     def configure_optimizers(self) -> Any:
-        optimiser = self.recipe.optimiser(self.network.parameters())
-        return [optimiser], [self.recipe.scheduler(optimiser)]
+        optimiser = self.recipe.optimised(self.network.parameters())
+        return [optimiser], [self.recipe.scheduled(optimiser)]
 
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(derive(self.seed, "target.dropout", self.current_epoch))

@@ -1,24 +1,31 @@
 """How a classifier is trained: targets and shadow models alike."""
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import ASGD, SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, Optimizer, RAdam, RMSprop, Rprop
 from torch.optim.lr_scheduler import LRScheduler, StepLR
 
+from privattack.data.augmentation import flipped_and_cropped
 from privattack.data.images import LabelledImages
 from privattack.data.orders import epoch_order
 from privattack.errors import UserError
+from privattack.models.architecture import code_of
 from privattack.models.checkpoints import Checkpoint
 from privattack.models.fitting import Training, fit
 from privattack.models.stacking import SideBySide, Vectorised
-from privattack.randomness import derive
+from privattack.randomness import derive, generator
+
+# These work element by element, so that a stack of networks takes the steps that each would take alone.
+ELEMENTWISE = (Adadelta, Adagrad, Adam, Adamax, AdamW, ASGD, NAdam, RAdam, RMSprop, Rprop, SGD)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +47,12 @@ class Recipe(ABC):
 
     @property
     def address(self) -> dict[str, Any]:
-        """What of a trained model's address follows from the recipe."""
-        return {"class": type(self).__name__, "version": self.VERSION, **asdict(self)}
+        """What of a trained model's address follows from the recipe: what is left at its default moves none."""
+        settings = {field.name: getattr(self, field.name) for field in fields(self)}
+        told = {
+            field.name: _told(settings[field.name]) for field in fields(self) if settings[field.name] != field.default
+        }
+        return {"class": type(self).__name__, "version": self.VERSION, **told}
 
     @abstractmethod
     def fit(
@@ -86,26 +97,40 @@ class Recipe(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Supervised(Recipe):
-    """The original study's: Adadelta, a step decay every epoch, NLL on log-softmax.
+    """The original study's by default: Adadelta, a step decay every epoch, NLL on log-softmax.
 
-    Several networks are trained as one whose steps are batched products and grouped convolutions. Adadelta works
+    Several networks are trained as one whose steps are batched products and grouped convolutions. The optimiser works
     element by element and no loss depends on another's weights, so each network ends with the weights that it
     would have got alone, up to float rounding. (Dropout draws for all of them from one stream: a network with
     dropout depends on how many are trained beside it.)
 
     Attributes:
         gamma: the factor on the learning rate after each epoch; 1 keeps it constant.
+        optimizer: makes another optimiser than Adadelta, of parameters and `lr`.
+        scheduler: makes, of an optimiser, what else changes its learning rate after each epoch. It gets `gamma` if it
+            takes it, and as `T_max`, which `CosineAnnealingLR` takes, the number of epochs.
+        flips, crop: vary the images; see `flipped_and_cropped`.
     """
 
     VERSION = 1
 
     gamma: float
+    optimizer: partial[Optimizer] | None = None
+    scheduler: partial[LRScheduler] | None = None
+    flips: bool = False
+    crop: int = 0
 
-    def optimiser(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
-        return torch.optim.Adadelta(parameters, lr=self.lr)
+    def optimised(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
+        """Return an optimiser of these parameters."""
+        return (self.optimizer or Adadelta)(parameters, lr=self.lr)
 
-    def scheduler(self, optimiser: Optimizer) -> LRScheduler:
-        return StepLR(optimiser, step_size=1, gamma=self.gamma)
+    def scheduled(self, optimiser: Optimizer) -> LRScheduler:
+        """Return what changes the optimiser's learning rate after each epoch."""
+        if self.scheduler is None:
+            return StepLR(optimiser, step_size=1, gamma=self.gamma)
+        known = {"gamma": self.gamma, "T_max": self.epochs}
+        taken = known.keys() & inspect.signature(self.scheduler.func).parameters.keys()
+        return self.scheduler(optimiser, **{name: known[name] for name in taken} | self.scheduler.keywords)
 
     def losses(self, logits: Float[Tensor, "e b classes"], labels: Int64[Tensor, "e b"]) -> Float[Tensor, " e"]:
         log_probabilities = F.log_softmax(logits, dim=2).flatten(0, 1)
@@ -129,16 +154,23 @@ class Supervised(Recipe):
         form = torch.channels_last if len(networks) == 1 else torch.preserve_format
         networks = [network.to(device).to(memory_format=form) for network in networks]
         network = SideBySide(networks) if len(networks) == 1 else Vectorised(networks)
-        training = Training(network, self.optimiser, self.scheduler, as_one=True)
+        training = Training(network, self.optimised, self.scheduled, as_one=self.optimizer is None)
+        if len(networks) > 1 and type(training.optimiser) not in ELEMENTWISE:
+            raise RuntimeError(f"{type(training.optimiser).__name__} may not work element by element")
         if checkpoint is not None:
             checkpoint.resume(training)
         seen: list[tuple[Tensor, Tensor]] = []
 
         def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
             order = epoch_order(members.shape[1], epoch, seeds=seeds, stream="target.order").to(device)
-            for places in members.gather(1, order).split(self.batch_size, dim=1):
+            streams = (generator(seed, "target.augmentation", epoch) for seed in seeds)
+            numbers = torch.stack([torch.rand(members.shape[1], 3, generator=stream) for stream in streams]).to(device)
+            parts = (part.split(self.batch_size, dim=1) for part in (members.gather(1, order), numbers))
+            for places, uniform in zip(*parts, strict=True):
                 # index_select copies whole images, which plain indexing does number by number.
-                batch = LabelledImages(images.index_select(0, places.flatten()), labels[places.flatten()])
+                plain = images.index_select(0, places.flatten())
+                varied = flipped_and_cropped(plain, uniform.flatten(0, 1), flips=self.flips, crop=self.crop)
+                batch = LabelledImages(varied, labels[places.flatten()])
                 yield batch.pixels().unflatten(0, places.shape), batch.labels.view(places.shape)
 
         def losses(images: Tensor, labels: Tensor) -> Tensor:
@@ -165,3 +197,12 @@ class Supervised(Recipe):
         if isinstance(network, Vectorised):
             network.copy_to(networks)
         return training.history
+
+
+def _told(setting: Any) -> Any:
+    """Return a setting as an address tells it: of a class its name, its settings and a hash of its code."""
+    if not isinstance(setting, partial):
+        return setting
+    made, settings = setting.func, {name: _told(value) for name, value in setting.keywords.items()}
+    name = f"{made.__module__}.{made.__qualname__}"
+    return {"_target_": name, "code": code_of(getattr(made, "__mro__", (made,)), name), **settings}

@@ -29,12 +29,23 @@ TARGET: dict[str, tuple[Any, ...]] = {
     "target.lr": (1.0,),
     "target.gamma": (0.7,),
     "target.batch_size": (64,),
+    "target.optimizer._target_": (None,),
+    "target.flips": (False,),
+    "target.crop": (0,),
 }
 SURROGATE: dict[str, tuple[Any, ...]] = {
     "surrogate.network._target_": ("privattack.models.networks.MLP",),
     "surrogate.epochs": (10,),
     "surrogate.lr": (1e-3,),
     "surrogate.batch_size": (64,),
+}
+# What is meant where a result does not say it: not every source has files to verify, older results had fewer settings.
+ABSENT: dict[str, Any] = {
+    "data.verify": True,
+    "target.members": None,
+    "target.optimizer._target_": None,
+    "target.flips": False,
+    "target.crop": 0,
 }
 POOL = "test"  # where its extraction took the queries from
 DEFENCES: dict[str, dict[str, tuple[Any, ...]]] = {
@@ -58,12 +69,8 @@ def comparable(run: Job) -> bool:
 
 def deviations(run: Job) -> dict[str, str]:
     """Return the settings of the study's recipe that a run does not have, as the study had them."""
-    settings = flat(run.config)
+    settings = ABSENT | flat(run.config)
     recipe = TARGET | (SURROGATE if run.attack == "mea" else {}) | DEFENCES.get(run.defence, {})
-    # Not every source of images has files to verify.
-    settings.setdefault("data.verify", True)
-    # Older results had no such setting.
-    settings.setdefault("target.members", None)
     deviating = {
         name: " or ".join("null" if value is None else str(value).rsplit("networks.", 1)[-1] for value in accepted)
         for name, accepted in recipe.items()

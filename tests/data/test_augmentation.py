@@ -1,6 +1,6 @@
 import torch
 
-from privattack.data.augmentation import distorted, pad, shifted
+from privattack.data.augmentation import distorted, flipped_and_cropped, pad, shifted
 
 
 def images(n):
@@ -17,6 +17,18 @@ def test_shifts_move_each_image_by_up_to_a_pixel_and_black_comes_in():
     assert (down[:, 0] == 0).all()
     assert torch.equal(left[..., :-1], pictures[0, ..., 1:])
     assert (left[..., -1] == 0).all()
+
+
+def test_flips_mirror_left_to_right_and_crops_cut_out_of_a_black_border():
+    pictures = images(4)
+    uniform = torch.tensor([[0.5, 0.5, 0.4], [0.5, 0.5, 0.6], [0.0, 0.5, 0.4], [0.5, 0.99, 0.6]])
+    mirrored, same, down, left = flipped_and_cropped(pictures, uniform, flips=True, crop=3)
+    assert torch.equal(mirrored, pictures[0].flip(2))
+    assert torch.equal(same, pictures[1])
+    assert torch.equal(down[:, 3:], pictures[2, :, :-3].flip(2))
+    assert (down[:, :3] == 0).all()
+    assert torch.equal(left[..., :-3], pictures[3, ..., 3:])
+    assert torch.equal(flipped_and_cropped(pictures, uniform, flips=False, crop=0), pictures)
 
 
 def test_no_distortion_leaves_images_as_they_are():

@@ -5,6 +5,7 @@ from torch import nn
 from privattack.errors import UserError
 from privattack.models.architecture import asked_for
 from privattack.models.networks import MLP, ConvNet, LeNet
+from privattack.models.residual import ResNet18, WideResNet
 
 
 @pytest.mark.parametrize(
@@ -13,6 +14,34 @@ from privattack.models.networks import MLP, ConvNet, LeNet
 )
 def test_a_network_has_as_many_weights_as_the_study_says(network, weights):
     assert sum(weight.numel() for weight in network(classes=10).parameters()) == weights
+
+
+@pytest.mark.parametrize(("network", "weights"), [(ResNet18, 11_173_962), (WideResNet, 691_674)])
+def test_a_residual_network_has_as_many_weights_as_papers_say(network, weights):
+    built = network(classes=10, shape=(3, 32, 32))
+    assert sum(weight.numel() for weight in built.parameters()) == weights
+
+
+@pytest.mark.parametrize("network", [ResNet18, WideResNet])
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 9, 14)])
+def test_a_residual_network_takes_images_of_any_shape(network, shape):
+    built = network(classes=4, shape=shape)
+    logits = built(torch.randn(6, *shape))
+    assert logits.shape == (6, 4)
+    logits.square().sum().backward()
+    assert all(weight.grad.abs().sum() > 0 for weight in built.parameters())
+    alone = built.eval()(torch.ones(1, *shape))
+    torch.testing.assert_close(built(torch.cat([torch.ones(1, *shape), torch.randn(3, *shape)]))[:1], alone)
+
+
+def test_a_wide_residual_block_is_batch_norm_relu_and_convolution_twice_beside_a_shortcut():
+    first, second = WideResNet(classes=10).eval().blocks[:2]
+    images = torch.randn(2, 16, 8, 8)
+    active = first.norm1(images).relu()
+    hidden = first.shortcut(active) + first.conv2(first.norm2(first.conv1(active)).relu())
+    torch.testing.assert_close(first(images), hidden)
+    inner = second.conv2(second.norm2(second.conv1(second.norm1(hidden).relu())).relu())
+    torch.testing.assert_close(second(hidden), hidden + inner)
 
 
 @pytest.mark.parametrize("network", [LeNet, ConvNet, MLP])
@@ -57,6 +86,13 @@ def test_the_smallest_images_that_leave_something_are_taken_and_smaller_ones_ref
 def test_a_class_gets_the_shape_only_if_it_takes_it_and_the_classes_as_it_calls_them():
     def theirs(num_classes, width=3): ...
 
+    def builder(**settings): ...
+
+    class Own(MLP):
+        def __init__(self, *, wide=False, **settings): ...
+
     assert asked_for(theirs, (3, 8, 8), 5) == {"num_classes": 5}
     assert asked_for(MLP, (3, 8, 8), 5) == {"classes": 5, "shape": (3, 8, 8)}
     assert asked_for(lambda *, classes: None, (3, 8, 8), 5) == {"classes": 5}
+    assert asked_for(builder, (3, 8, 8), 5) == {"num_classes": 5}
+    assert asked_for(Own, (3, 8, 8), 5) == {"classes": 5, "shape": (3, 8, 8)}

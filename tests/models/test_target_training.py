@@ -1,5 +1,6 @@
 import copy
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -71,11 +72,25 @@ def test_a_training_is_the_studys_recipe_in_plain_pytorch(fitted, make_images):
         torch.testing.assert_close(trained, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("build", [Small, *(lambda kind=kind: kind(classes=10) for kind in (LeNet, ConvNet, MLP))])
-def test_lightnings_trainer_ends_with_the_same_weights_to_the_last_bit(build, fitted):
+MOMENTUM = {
+    "lr": 0.05,
+    "optimizer": partial(torch.optim.SGD, momentum=0.9, weight_decay=1e-3),
+    "scheduler": partial(torch.optim.lr_scheduler.CosineAnnealingLR),
+}
+
+
+@pytest.mark.parametrize(
+    ("build", "changes"),
+    [
+        *((lambda kind=kind: kind(classes=10), {}) for kind in (LeNet, ConvNet, MLP)),
+        (Small, {}),
+        (Small, MOMENTUM),
+    ],
+)
+def test_lightnings_trainer_ends_with_the_same_weights_to_the_last_bit(build, changes, fitted):
     ours, theirs = built(build), built(build)
-    history = fitted(ours)
-    other = fitted(theirs, train=train_by_lightning, checkpoint="lightning.ckpt")
+    history = fitted(ours, **changes)
+    other = fitted(theirs, train=train_by_lightning, checkpoint="lightning.ckpt", **changes)
     assert_same_weights(ours, theirs)
     for row, same in zip(history, other, strict=True):
         assert row == pytest.approx(same, rel=1e-5)

@@ -1,0 +1,105 @@
+"""What the settings of `target` and `shadow` say of how classifiers are built and trained."""
+
+from functools import partial
+from typing import Any, Literal, cast
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from privattack.data.images import DataSet
+from privattack.errors import UserError, why
+from privattack.make import check_network, make, named
+from privattack.models.architecture import Architecture, asked_for
+from privattack.models.recipes import Recipe, Supervised
+
+Group = Literal["target", "shadow"]
+
+RECIPE = ("network", "lr", "gamma", "epochs", "batch_size", "optimizer", "scheduler", "flips", "crop")
+
+
+def architecture_of(config: DictConfig, group: Group, data: DataSet) -> Architecture:
+    """Return the architecture that the settings name.
+
+    Raises:
+        UserError: there is no such network, or it cannot classify the data.
+    """
+    place = f"{group}.network"
+    network = named(config, place)
+    taken = {} if network is None else asked_for(network, data.shape, data.classes)
+    build = partial(make, config, place, nn.Module, **taken)
+    check_network(config, place, build, data.shape, data.classes)
+    settings = OmegaConf.to_container(config[group].network, resolve=True)
+    return Architecture(build, cast(dict[str, Any], settings), data.mean, data.std)
+
+
+def recipe_of(config: DictConfig, group: Group) -> Recipe:
+    """Return how the settings say that a classifier is trained.
+
+    Raises:
+        UserError: there is no such optimiser or scheduler, or it cannot train here.
+    """
+    settings = config[group]
+    if config.trainer.lightning and (settings.flips or settings.crop):
+        raise UserError(
+            f"trainer.lightning=true: Lightning trains on images as they are; leave out {group}.flips and {group}.crop."
+        )
+    made = {
+        name: make(config, f"{group}.{name}", partial, _partial_=True)
+        for name in ("optimizer", "scheduler")
+        if settings[name] is not None
+    }
+    for name, own in (("optimizer", "lr"), ("scheduler", "gamma")):
+        if name in made and own in made[name].keywords:
+            raise UserError(f"{group}.{name}.{own}: is said by {group}.{own}; set that.")
+    recipe = Supervised(
+        lr=float(settings.lr),
+        gamma=float(settings.gamma),
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        # Hydra's own kind of partial would have each process that trains import Hydra.
+        **{name: partial(one.func, **one.keywords) for name, one in made.items()},
+        flips=settings.flips,
+        crop=settings.crop,
+    )
+    _try_out(recipe, settings, group)
+    return recipe
+
+
+def _try_out(recipe: Supervised, settings: DictConfig, group: Group) -> None:
+    """Let the recipe take a step with one weight."""
+    weight, name = nn.Parameter(torch.zeros(2, 2)), "optimizer"
+    weight.grad = torch.zeros(2, 2)
+    try:
+        optimiser = recipe.optimised([weight])
+        optimiser.step()
+        name = "scheduler"
+        scheduler = recipe.scheduled(optimiser)
+        optimiser.step()
+        scheduler.step()
+    except Exception as error:  # whatever the user's class raises
+        raise UserError(
+            f"{group}.{name}._target_={settings[name]._target_}: cannot train ({why(error)}); use one of "
+            "torch.optim that steps without a closure or a metric, with settings that it takes."
+        ) from error
+
+
+def check_recipe(config: DictConfig) -> None:
+    """Refuse shadow models of another recipe than the target's, unless they are asked for.
+
+    Raises:
+        UserError: they differ in a setting, or nobody knows the target's recipe.
+    """
+    if config.shadow.other_recipe:
+        return
+    if config.target.checkpoint is not None and config.targets is None:
+        raise UserError(
+            f"target.checkpoint={config.target.checkpoint}: nobody says by which recipe it was trained; give the "
+            "nearest that you know as shadow.epochs and the like, and set shadow.other_recipe=true."
+        )
+    for name in RECIPE:
+        if config.shadow[name] != config.target[name]:
+            raise UserError(
+                f"shadow.{name}={config.shadow[name]}: the target is trained with target.{name}={config.target[name]}, "
+                "and models of another recipe behave otherwise; leave it out, or set shadow.other_recipe=true."
+            )
