@@ -38,8 +38,13 @@ class RememberedTarget:
 
     def __call__(self, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
         """Answer a batch; if any of its images is unknown, the target answers all of it."""
+        known = self.recall(pixels)
+        return self.model(pixels) if known is None else known
+
+    def recall(self, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"] | None:
+        """Answer a batch from memory; None if any of its images is unknown."""
         asked = digests(pixels)
-        return self._look_up(asked) if all(digest in self._rows for digest in asked) else self.model(pixels)
+        return self._look_up(asked) if all(digest in self._rows for digest in asked) else None
 
     def _look_up(self, asked: list[bytes]) -> Float[Tensor, "n classes"]:
         assert self._table is not None

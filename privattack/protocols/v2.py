@@ -7,7 +7,7 @@ the JSON as raw little-endian bytes. Requests and answers have one form: tensors
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,7 @@ TYPES = {
 }  # fmt: skip
 NAMES = {np.dtype(kind): name for name, kind in TYPES.items()}
 Side = Literal["inputs", "outputs"]
+Rest = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Message:
     """
 
     tensors: Mapping[str, Array]
-    rest: Mapping[str, Any] = field(default_factory=dict)
+    rest: Rest = field(default_factory=dict)
 
 
 def encode(message: Message, side: Side, *, binary: bool) -> tuple[bytes, Headers]:
@@ -108,6 +109,26 @@ def _from_list(data: Any, name: str, shape: Sequence[int], kind: str) -> Array:
         array = np.array(data, dtype=np.uint64)  # which NumPy would make floats of
     with np.errstate(over="ignore", invalid="ignore"):
         return array.astype(TYPES[kind]).reshape(shape)
+
+
+class Asked(NamedTuple):
+    """Which outputs a request asks for, none for all, and whether as raw bytes."""
+
+    names: Sequence[str]
+    binary: bool
+
+
+def outputs_asked(rest: Rest) -> Asked:
+    """Return which outputs a request wants. Raises ProtocolError where it does not say it as the protocol does."""
+    listed = rest.get("outputs") or []
+    if not isinstance(listed, list) or not all(
+        isinstance(one, dict) and isinstance(one.get("name"), str) for one in listed
+    ):
+        raise ProtocolError("the outputs are no list of objects with a name")
+    every = [rest.get("parameters"), *(one.get("parameters") for one in listed)]
+    parameters = [one for one in every if isinstance(one, dict)]
+    binary = any(one.get("binary_data") is True or one.get("binary_data_output") is True for one in parameters)
+    return Asked([one["name"] for one in listed], binary)
 
 
 class V2(Protocol):

@@ -1,0 +1,94 @@
+"""A target and its defence as an HTTP service, by the words of the command line.
+
+    python -m privattack.serve target=lenet defence=label_only
+    python -m privattack.serve serve.add=alice serve.budget=3000     # lets a client in and prints its key, once
+
+Words that begin with `serve.` are the server's own, told below; all others are those of `run.py`.
+"""
+
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Any, cast
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from privattack.command_line.compose import composed
+from privattack.data.images import DataSet
+from privattack.defences.base import Defence
+from privattack.errors import SettingError, UserError
+from privattack.make import make
+from privattack.memory import enough_memory
+from privattack.models.devices import device_of, keep_quiet
+from privattack.models.store import ModelStore
+from privattack.own_target import split_of, target_parts
+from privattack.serving.settings import Serving
+
+
+def settings_of(words: Sequence[str]) -> Serving:
+    """Return what words that begin with `serve.` say.
+
+    Raises:
+        UserError: there is no such setting, or it cannot have this value.
+    """
+    try:
+        said = OmegaConf.to_container(OmegaConf.from_dotlist([word.removeprefix("serve.") for word in words]))
+        return Serving(**cast(dict[str, Any], said))
+    except SettingError as error:
+        raise error.under("serve") from error
+    except (TypeError, OmegaConfBaseException) as error:
+        raise UserError(f"{' '.join(words)}: cannot be read ({error}); --help names the server's settings.") from error
+
+
+@enough_memory()
+def serve(words: Sequence[str]) -> None:
+    """Serve until interrupted, or let a client in.
+
+    Raises:
+        UserError: a setting cannot work.
+    """
+    serving = settings_of([word for word in words if word.startswith("serve.")])
+    try:
+        from privattack.serving.clients import Clients
+        from privattack.serving.served import Served
+        from privattack.serving.server import run
+    except ImportError as error:
+        raise UserError(f"serve: {error.name} is not installed; pip install 'privattack[serve]' brings it.") from error
+    if serving.add is not None:
+        print(Clients(serving.clients).add(serving.add, budget=serving.budget))
+        return
+    config, choices = composed([word for word in words if not word.startswith("serve.")])
+    if not config.verbose:
+        keep_quiet()
+    data = make(config, "data", DataSet)
+    defence = make(config, "defence", Defence)
+    parts = target_parts(config, data, split_of(config, data))
+    target = parts.obtain(store=ModelStore(config.store), device=device_of(config.trainer.accelerator))
+    served = Served(
+        name=serving.name or choices["target"],
+        version=target.fingerprint,
+        shape=data.shape,
+        classes=data.classes,
+        model=target.model,
+        defence=defence,
+        seed=config.seed,
+        most=serving.most_images,
+    )
+    run(served, serving)
+
+
+def main() -> None:
+    """Run what the command line says and exit: 0 well, 1 a setting cannot work."""
+    if {"-h", "--help"} & {*sys.argv[1:]}:
+        print(f"{__doc__}\n{Serving.__doc__}")
+        return
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
+    try:
+        serve(sys.argv[1:])
+    except UserError as error:
+        sys.exit(f"Error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""A target and its defence as a real HTTP service: needs the extra `serve`."""
