@@ -62,7 +62,7 @@ def cross_fitted(images: LabelledImages, membership: Bool[np.ndarray, " n"], *, 
         classifier = LogisticRegression(max_iter=1_000).fit(features[fitted], membership[fitted])
         scores[judged] = classifier.decision_function(features[judged])
         decisions[judged] = classifier.predict(features[judged])
-    return Inference("blind", Knowledge.BLIND, scores, decisions)
+    return Inference("blind", Knowledge.BLIND, scores, decisions, cross_fitted=True)
 
 
 _last: list[tuple[LabelledImages, Float[np.ndarray, "n components"]]] = []

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from PIL import Image
 
 from privattack import metrics
@@ -43,23 +43,19 @@ def judge_overlap(
     shares: list[dict[str, Measurement]] = []
     overlaps: dict[tuple[str, str], list[float]] = {pair: [] for pair in itertools.combinations(names, 2)}
     for attackers, membership in zip(inferences, memberships, strict=True):
-        accused, falsely = {}, np.zeros(len(membership), dtype=bool)
+        accused, missed, spared = {}, np.ones(len(membership)), np.ones(len(membership))
         for one in attackers:
             if one.name in names:
-                least = metrics.threshold_at_fpr(one.scores, membership, fpr)
-                accused[one.name] = one.scores > least
-                # These non-members set the threshold, and another would pass it more often: so the one on it counts.
-                on_it = ~membership & (one.scores == least)
-                falsely |= (accused[one.name] & ~membership) | (on_it if np.count_nonzero(on_it) == 1 else False)
-        anyone = np.any(list(accused.values()), axis=0)
-        shares.append(
-            {name: metrics.proportion(accused[name][membership]) for name in names}
-            | {"any": metrics.proportion(anyone[membership]), "any_fpr": metrics.proportion(falsely[~membership])}
-        )
+                accused[one.name] = metrics.accused(one.scores, membership, fpr)
+                missed *= 1 - accused[one.name]
+                spared *= 1 - np.where(_on_threshold(one.scores, membership, accused[one.name]), 1, accused[one.name])
+        alone = {name: accused[name][membership] for name in names}
+        together = {"any": 1 - missed[membership], "any_fpr": 1 - spared[~membership]}
+        shares.append({name: metrics.proportion(hits) for name, hits in (alone | together).items()})
         for (first, second), found in overlaps.items():
-            either = np.count_nonzero((accused[first] | accused[second]) & membership)
-            if either:
-                found.append(np.count_nonzero(accused[first] & accused[second] & membership) / either)
+            both, either = accused[first] * accused[second], accused[first] + accused[second]
+            if either[membership].any():
+                found.append(both[membership].sum() / (either - both)[membership].sum())
     combined = combine(shares, average)
     return Found(
         fpr=fpr,
@@ -101,7 +97,7 @@ def most_exposed(
     for place, attacker in enumerate(inferences[0]):
         if attacker.name in _querying(inferences[0]):
             accused = [
-                attackers[place].scores > metrics.threshold_at_fpr(attackers[place].scores, membership, fpr)
+                metrics.accused(attackers[place].scores, membership, fpr) == 1  # a coin exposes nobody
                 for attackers, membership in zip(inferences, memberships, strict=True)
             ]
             found[attacker.name] = np.bincount(person, np.concatenate(accused) & everyone, len(names))
@@ -120,6 +116,15 @@ def most_exposed(
         if total[one]
         for asked, place in [every[first[one]]]
     ]
+
+
+def _on_threshold(
+    scores: Float[np.ndarray, " n"], membership: Bool[np.ndarray, " n"], accused: Float[np.ndarray, " n"]
+) -> Bool[np.ndarray, " n"]:
+    """Mark the non-member whom the threshold spares by a hair, where it is one alone: another would be accused."""
+    spared = ~membership & (accused < 1)
+    on_it = spared & (scores == scores[spared].max(initial=-np.inf))
+    return on_it if np.count_nonzero(on_it) == 1 else np.zeros(len(scores), dtype=bool)
 
 
 def _querying(attackers: Sequence[Inference]) -> list[str]:

@@ -14,8 +14,10 @@ from privattack import metrics
 from privattack.attacks.extraction.base import Extraction
 from privattack.attacks.knowledge import Knowledge
 from privattack.attacks.membership.base import Inference
+from privattack.audits.tally import tally_extraction, tally_membership
 from privattack.data.images import LabelledImages, digests
 from privattack.metrics import Measurement
+from privattack.metrics.by_image import ByImage
 from privattack.results.result import Point
 from privattack.results.scores import Columns
 from privattack.victims import Judged
@@ -32,6 +34,7 @@ class Verdict:
         curves: what plots are made from: columns of numbers, by table.
         points: success at each budget, where there are several; the last is `metrics`.
         images: what became of each image: columns of `scores.csv.gz`, of one length.
+        compared: the figures that attackers are compared by, image by image.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Verdict:
     curves: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     points: Sequence[Point] = ()
     images: Columns = field(default_factory=dict)
+    compared: dict[str, ByImage] = field(default_factory=dict)
 
 
 def judge_extraction(extraction: Extraction, judged: Judged) -> list[Verdict]:
@@ -51,7 +55,7 @@ def judge_extraction(extraction: Extraction, judged: Judged) -> list[Verdict]:
     pixels = test.pixels()
     target = judged.log_probabilities.numpy().astype(np.float64)
     labels, named_by_target = test.labels.numpy(), target.argmax(axis=1)
-    right, names = named_by_target == labels, test.names
+    names = test.names
     digests_asked = [digests(asked.images) for asked in extraction.asked]
     points: list[list[Point]] = [[] for _ in extraction.attackers]
     images: list[list[Columns]] = [[] for _ in extraction.attackers]
@@ -61,46 +65,36 @@ def judge_extraction(extraction: Extraction, judged: Judged) -> list[Verdict]:
         for place, (answers, losses) in enumerate(
             zip(surrogates.predict(pixels).numpy(), surrogates.final_losses.numpy(), strict=True)
         ):
-            repetitions = []
-            for number, (answer, seen, loss) in enumerate(zip(answers, queried, losses, strict=True)):
-                named = answer.argmax(axis=1)
-                agrees, correct = named == named_by_target, named == labels
-                kl = metrics.kl_divergence(target, answer.astype(np.float64))
-                repetitions.append(
-                    {
-                        "fidelity": metrics.proportion(agrees),
-                        "fidelity_unqueried": metrics.proportion(agrees[~seen]),
-                        "accuracy": metrics.proportion(correct),
-                        "accuracy_unqueried": metrics.proportion(correct[~seen]),
-                        "fidelity_target_right": metrics.proportion(agrees[right]),
-                        "fidelity_target_wrong": metrics.proportion(agrees[~right]),
-                        "kl": metrics.mean_kl_divergence(kl)
-                        if judged.scores
-                        else Measurement.missing(len(test), "the victim tells no probabilities"),
-                        "training_loss": metrics.mean(loss),
-                    }
-                )
-                images[place].append(
-                    {
-                        "repetition": np.full(len(names), number),
-                        "budget": np.full(len(names), budget),
-                        "image": names,
-                        "label": labels,
-                        "target_class": named_by_target,
-                        "surrogate_class": named,
-                        "queried": seen,
-                        "kl": kl if judged.scores else np.full(len(names), np.nan),
-                    }
-                )
-            points[place].append(Point(budget=budget, metrics=combine(repetitions)))
+            named = list(answers.argmax(axis=2))
+            kl = [metrics.kl_divergence(target, one.astype(np.float64)) for one in answers] if judged.scores else None
+            tally = tally_extraction(names, named, named_by_target, labels, queried, kl)
+            for loss in losses:
+                tally.add("training_loss", metrics.mean(loss))
+            points[place].append(Point(budget=budget, metrics=tally.figures(), compared=tally.compared()))
+            images[place].extend(
+                {
+                    "repetition": np.full(len(names), number),
+                    "budget": np.full(len(names), budget),
+                    "image": names,
+                    "label": labels,
+                    "target_class": named_by_target,
+                    "surrogate_class": named[number],
+                    "queried": queried[number],
+                    "kl": np.full(len(names), np.nan) if kl is None else kl[number],
+                }
+                for number in range(len(answers))
+            )
     return [
-        Verdict(name, knowledge, curve[-1].metrics, points=curve, images=_stacked(columns))
+        Verdict(
+            name,
+            knowledge,
+            curve[-1].metrics,
+            points=curve,
+            images=_stacked(columns),
+            compared=curve[-1].compared,
+        )
         for (name, knowledge), curve, columns in zip(extraction.attackers, points, images, strict=True)
     ]
-
-
-FALSE_POSITIVE_RATES = (0.1, 0.01, 0.001)
-PRIORS = (0.01, 0.1, 0.5)
 
 
 def judge_membership(
@@ -108,7 +102,7 @@ def judge_membership(
     memberships: Sequence[Bool[np.ndarray, " u"]],
     images: Sequence[LabelledImages],
     *,
-    average: Average = metrics.over_repetitions,
+    targets: bool = False,
 ) -> list[Verdict]:
     """Compare each attacker's scores and decisions with who was a member.
 
@@ -116,42 +110,33 @@ def judge_membership(
         inferences: by repetition, then by attacker.
         memberships: the truth, by repetition.
         images: who was asked about, by repetition.
-        average: combines repetitions.
+        targets: whether repetitions are models attacked in turn.
     """
     verdicts = []
+    names = [asked.names for asked in images]
     for attacker in zip(*inferences, strict=True):
-        repetitions = []
-        for inference, membership in zip(attacker, memberships, strict=True):
-            scored, decisions = inference.scores, inference.decisions
-            repetitions.append(
-                {
-                    "accuracy": metrics.attack_accuracy(decisions, membership),
-                    "balanced_accuracy": metrics.balanced_accuracy(decisions, membership),
-                    "auc": metrics.auc(scored, membership),
-                    **{f"ppv_at_prior_{p:g}": metrics.ppv(decisions, membership, p) for p in PRIORS},
-                }
-            )
-        first = attacker[0]
-        scores = [inference.scores for inference in attacker]
-        combined = combine(repetitions, average) | {
-            f"tpr_at_fpr_{rate:g}": metrics.tpr_over_repetitions(scores, memberships, rate, average=average)
-            for rate in FALSE_POSITIVE_RATES
-        }
+        first, scores = attacker[0], [one.scores for one in attacker]
+        decisions = [one.decisions for one in attacker]
+        tally = tally_membership(
+            scores, decisions, memberships, names, targets=targets, cross_fitted=first.cross_fitted
+        )
         curves = {"roc": _mean_roc(scores, memberships), "histograms": _histogram(scores, memberships)}
         columns = _stacked(
             [
                 {
-                    "repetition": np.full(len(asked), 0 if average is metrics.over_targets else number),
-                    "target": np.full(len(asked), number if average is metrics.over_targets else 0),
-                    "image": asked.names,
+                    "repetition": np.full(len(names[number]), 0 if targets else number),
+                    "target": np.full(len(names[number]), number if targets else 0),
+                    "image": names[number],
                     "member": membership,
-                    "score": inference.scores,
-                    "decision": inference.decisions,
+                    "score": scores[number],
+                    "decision": decisions[number],
                 }
-                for number, (inference, membership, asked) in enumerate(zip(attacker, memberships, images, strict=True))
+                for number, membership in enumerate(memberships)
             ]
         )
-        verdicts.append(Verdict(first.name, first.knowledge, combined, curves, images=columns))
+        verdicts.append(
+            Verdict(first.name, first.knowledge, tally.figures(), curves, images=columns, compared=tally.compared())
+        )
     return verdicts
 
 
@@ -208,8 +193,7 @@ def _mean_roc(
     rates = []
     for score, membership in zip(scores, memberships, strict=True):
         fpr, tpr, _ = metrics.roc(score, membership)
-        # The curve is a staircase of achievable points: between two of them the attacker has the lower one.
-        rates.append(tpr[np.searchsorted(fpr, grid, side="right") - 1])
+        rates.append(np.interp(grid, fpr, tpr))  # a tie is a straight line; upright steps count by their upper end
     return {"fpr": grid.tolist(), "tpr": np.mean(rates, axis=0).tolist()}
 
 

@@ -91,5 +91,6 @@ def _run(config: DictConfig, choices: Mapping[str, str], outcome: Outcome) -> Ru
 
 
 def _attacker(verdict: Verdict) -> Attacker:
-    curve = {"curve": list(verdict.points)} if len(verdict.points) > 1 else {}
-    return Attacker(name=verdict.name, knowledge=verdict.knowledge.value, metrics=verdict.metrics, **curve)
+    curve: dict[str, Any] = {"curve": list(verdict.points)} if len(verdict.points) > 1 else {}
+    attacker = Attacker(name=verdict.name, knowledge=verdict.knowledge.value, metrics=verdict.metrics, **curve)
+    return attacker.model_copy(update={"compared": verdict.compared})

@@ -134,7 +134,7 @@ class ShadowAudit(Audit):
             written[f"public_{count}"] = one.public.numpy()
         average = metrics.over_repetitions if self.targets is None else metrics.over_targets
         return Outcome(
-            judge_membership(inferences, memberships, asked, average=average),
+            judge_membership(inferences, memberships, asked, targets=self.targets is not None),
             services,
             seconds,
             split=written,

@@ -2,21 +2,20 @@
 
 from privattack.measurement import Measurement
 from privattack.metrics.extraction import kl_divergence, mean_kl_divergence
-from privattack.metrics.intervals import clopper_pearson, mean, over_repetitions, over_targets, proportion
-from privattack.metrics.membership import (
-    attack_accuracy,
-    auc,
-    balanced_accuracy,
-    fit_threshold,
-    ppv,
-    roc,
-    threshold_at_fpr,
-    tpr_at_fpr,
-    tpr_over_repetitions,
+from privattack.metrics.intervals import (
+    clopper_pearson,
+    mean,
+    over_repetitions,
+    over_targets,
+    proportion,
+    stretched,
 )
+from privattack.metrics.low_rates import accused, tpr_at_fpr, tpr_over_targets
+from privattack.metrics.membership import attack_accuracy, auc, balanced_accuracy, fit_threshold, ppv, roc
 
 __all__ = [
     "Measurement",
+    "accused",
     "attack_accuracy",
     "auc",
     "balanced_accuracy",
@@ -30,7 +29,7 @@ __all__ = [
     "ppv",
     "proportion",
     "roc",
-    "threshold_at_fpr",
+    "stretched",
     "tpr_at_fpr",
-    "tpr_over_repetitions",
+    "tpr_over_targets",
 ]

@@ -1,7 +1,8 @@
 """The 95 % intervals of shares, of means and over repetitions."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -23,8 +24,8 @@ def clopper_pearson(successes: float | int, n: int) -> tuple[float, float]:
     return low, high
 
 
-def proportion(hits: Bool[np.ndarray, " n"]) -> Measurement:
-    """Return the share of hits with its Clopper-Pearson interval; missing where n = 0.
+def proportion(hits: Bool[np.ndarray, " n"] | Float[np.ndarray, " n"]) -> Measurement:
+    """Return the share of hits with its Clopper-Pearson interval; missing where n = 0. A hit by a coin is part of one.
 
     >>> proportion(np.array([True, True, True, False])).value
     0.75
@@ -32,7 +33,7 @@ def proportion(hits: Bool[np.ndarray, " n"]) -> Measurement:
     n = len(hits)
     if n == 0:
         return Measurement.missing(0, "there are no images to measure on")
-    successes = int(np.count_nonzero(hits))
+    successes = float(hits.sum())
     low, high = clopper_pearson(successes, n)
     return Measurement(value=successes / n, low=low, high=high, n=n)
 
@@ -56,40 +57,39 @@ def mean(values: Float[np.ndarray, " n"], *, lowest: float = -math.inf) -> Measu
     return Measurement(value=centre, low=max(centre - half_width, lowest), high=centre + half_width, n=n)
 
 
-def over_repetitions(measurements: Sequence[Measurement], *, bounded: bool = True) -> Measurement:
+def stretched(measurement: Measurement, factor: float) -> Measurement:
+    """Return a share with an interval `factor` times as wide, cut to [0, 1]."""
+    if not measurement.given:
+        return measurement
+    value, low, high = measurement.known
+    low, high = value - factor * (value - low), value + factor * (high - value)
+    return replace(measurement, low=max(low, 0.0), high=min(high, 1.0))
+
+
+def over_repetitions(measurements: Sequence[Measurement], *, shared: float = 1.0, bounded: bool = True) -> Measurement:
     """Return the mean over R repetitions, with an interval for both of its sources of uncertainty.
 
-    Repetitions differ because the attack is noisy, and all are judged on a sample of images, mostly the same
-    one. The second error does not shrink with R; so the half-width below the mean is
+    Repetitions differ because the attack is noisy, and are judged on a sample of images, mostly the same one. The
+    variance of the mean is that of the repetitions over R, and beside it what does not shrink with R: the part of the
+    sampling variance that all repetitions have in common (the decomposition of a table of images x repetitions into
+    image, repetition and rest). So the half-width below the mean is
 
-        sqrt((t_{R-1} sd / sqrt(R))^2 + (mean_i(value_i - low_i))^2)
+        sqrt((t_{R-1} sd / sqrt(R))^2 + shared (mean_i(value_i - low_i))^2)
 
-    and likewise above (the rule for independent errors of Zou & Donner 2008). It is conservative: `sd`
-    already contains what of the sampling error differs between repetitions.
+    and likewise above (the rule for independent errors of Zou & Donner 2008), but no less than the mean half-width of
+    one repetition over sqrt(R), which is what is left of it where all come out alike.
 
-    n is that of one repetition, the smallest where they differ. `bounded` cuts the interval to [0, 1] where
-    every given interval lies in it; set it to False for what has no upper bound, such as a divergence.
-    With R = 1 the result is the measurement itself; any missing one makes the result missing, for its reason.
-    Raises ValueError where there is no measurement.
+    n is that of one repetition, the smallest where they differ. With R = 1 the result is the measurement itself; any
+    missing one makes the result missing, for its reason.
+
+    Args:
+        shared: from 0 to 1, by `by_image.shared`; 1, which is on the safe side, where nobody knows.
+        bounded: cuts the interval to [0, 1] where every given interval lies in it; False for what has no upper bound,
+            such as a divergence.
+
+    Raises:
+        ValueError: there is no measurement.
     """
-    return _averaged(measurements, lambda spread, sampling, _: math.hypot(spread, sampling), bounded)
-
-
-def over_targets(measurements: Sequence[Measurement], *, bounded: bool = True) -> Measurement:
-    """Return the mean over R models attacked in turn, all on the same images, with an interval over such models.
-
-    Each model has members of its own. So what chance does in who is a member differs from model to model, and `sd`
-    contains it: the half-width is t_{R-1} sd / sqrt(R), but no less than the mean half-width of one model over
-    sqrt(R), which is what is left of it where all come out alike. The interval is about these images, and other
-    models trained on halves of them. Otherwise as `over_repetitions`.
-    """
-    return _averaged(measurements, lambda spread, sampling, count: max(spread, sampling / math.sqrt(count)), bounded)
-
-
-def _averaged(
-    measurements: Sequence[Measurement], half_width: Callable[[float, float, int], float], bounded: bool
-) -> Measurement:
-    """Return the mean; `half_width` makes its interval of t sd / sqrt(R), the mean of the half-widths, and R."""
     if not measurements:
         raise ValueError("a mean over repetitions needs at least one measurement, got none")
     repetitions = len(measurements)
@@ -105,8 +105,22 @@ def _averaged(
         return Measurement(value=centre, low=float(lows[0]), high=float(highs[0]), n=n, repetitions=1)
     sd = float(values.std(ddof=1))
     spread = float(stdtrit(repetitions - 1, 0.975)) * sd / math.sqrt(repetitions)
-    low = centre - half_width(spread, float((values - lows).mean()), repetitions)
-    high = centre + half_width(spread, float((highs - values).mean()), repetitions)
+
+    def half_width(sampling: float) -> float:
+        return max(math.hypot(spread, math.sqrt(shared) * sampling), sampling / math.sqrt(repetitions))
+
+    low = centre - half_width(float((values - lows).mean()))
+    high = centre + half_width(float((highs - values).mean()))
     if bounded and lows.min() >= 0 and highs.max() <= 1:
         low, high = max(low, 0.0), min(high, 1.0)
     return Measurement(value=centre, low=low, high=high, n=n, sd=sd, repetitions=repetitions)
+
+
+def over_targets(measurements: Sequence[Measurement], *, bounded: bool = True) -> Measurement:
+    """Return the mean over models attacked in turn, all on the same images, with an interval over such models.
+
+    Each model has members of its own. So what chance does in who is a member differs from model to model, `sd` contains
+    it, and they have nothing in common. The interval is about these images, and other models trained on halves of them.
+    Otherwise as `over_repetitions`.
+    """
+    return over_repetitions(measurements, shared=0.0, bounded=bounded)

@@ -1,52 +1,54 @@
 """How well scores or decisions tell members from non-members.
 
 Scores are real numbers of any scale, higher = more likely a member. They are compared as float64 and never
-squashed, so that no two different scores become one. Log-probabilities of -inf (and +inf) are scores like
-others, below (above) every finite one; NaN is a ValueError. A threshold accuses every image whose score
-reaches it, so images with one score stand or fall together: ties never help the attacker.
+squashed, so that no two different scores become one. Log-probabilities of -inf (and +inf) are scores like others,
+below (above) every finite one; NaN is a ValueError.
+
+A tie is a coin, in every figure: AUC counts it half, the ROC joins its ends by a straight line, and the true positive
+rate at a false positive rate lies on that line. Decisions are scores that reach a threshold.
 """
 
 import math
-from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.special import expit, logit, stdtrit
 from sklearn.metrics import roc_curve
 
 from privattack.measurement import Measurement
-from privattack.metrics.intervals import clopper_pearson, over_repetitions, over_targets, proportion
+from privattack.metrics.intervals import clopper_pearson, proportion
+from privattack.metrics.ranks import needs_both, one_sided, same_length, share_below, split
 
-NORMAL_QUANTILE = 1.959963984540054
 RESAMPLES = 1_000
 # scikit-learn refuses infinite scores; a quarter keeps the differences it takes from overflowing.
 LARGEST_SCORE = float(np.finfo(np.float64).max) / 4
 
 
 def auc(scores: Float[np.ndarray, " n"], membership: Bool[np.ndarray, " n"]) -> Measurement:
-    """Return the area under the ROC curve, ties counted half, with DeLong's interval cut to [0, 1].
+    """Return the area under the ROC curve, ties counted half, with DeLong's interval on the logit scale.
 
-    DeLong et al. 1988, in n log n steps by ranks as in Sun & Xu 2014. Where DeLong's variance is zero or
-    undefined (perfect separation, all scores equal, one image of a kind), the interval is Clopper-Pearson's
-    on as many disjoint pairs of a member and a non-member as there are: valid, never a point, and wide.
-    Missing where members or non-members are.
+    DeLong et al. 1988, in n log n steps by ranks as in Sun & Xu 2014; on the logit scale (Pepe 2003, section 5.2.4)
+    and with Student's t, as a few images of one kind may decide. One image more of each kind, half-way between AUC and
+    a coin, is added to the variance: images that nobody drew are those that a high AUC hangs on. Where DeLong's
+    variance is zero or undefined (perfect separation, all scores equal, one image of a kind), the interval is
+    Clopper-Pearson's on as many disjoint pairs of a member and a non-member as there are: valid, never a point, and
+    wide. Missing where members or non-members are.
     """
-    members, nonmembers = _split(scores, membership)
+    members, nonmembers = split(scores, membership)
     n, pairs = len(scores), min(len(members), len(nonmembers))
     if pairs == 0:
-        return _one_sided(membership)
-    above_nonmembers = _share_below(members, np.sort(nonmembers))
-    above_members = _share_below(nonmembers, np.sort(members))
-    value = min(float(above_nonmembers.mean()), 1.0)
-    variance = 0.0
-    if pairs > 1:
-        variance = float(above_nonmembers.var(ddof=1)) / len(members)
-        variance += float(above_members.var(ddof=1)) / len(nonmembers)
-    if variance <= 0.0:
+        return one_sided(membership)
+    components = share_below(members, np.sort(nonmembers)), share_below(nonmembers, np.sort(members))
+    value = min(float(components[0].mean()), 1.0)
+    if pairs == 1 or not any(np.ptp(one) for one in components):
         low, high = clopper_pearson(value * pairs, pairs)
-    else:
-        half_width = NORMAL_QUANTILE * math.sqrt(variance)
-        low, high = max(value - half_width, 0.0), min(value + half_width, 1.0)
-    return Measurement(value=value, low=low, high=high, n=n)
+        return Measurement(value=value, low=low, high=high, n=n)
+    sizes = np.array([len(members), len(nonmembers)])
+    parts = np.array([one.var(ddof=1) for one in components]) / sizes + ((value - 0.5) / 2 / sizes) ** 2
+    freedom = parts.sum() ** 2 / (parts**2 / (sizes - 1)).sum()
+    half_width = stdtrit(freedom, 0.975) * math.sqrt(parts.sum()) / (value * (1 - value))
+    low, high = expit(logit(value) - half_width), expit(logit(value) + half_width)
+    return Measurement(value=value, low=float(low), high=float(high), n=n)
 
 
 def roc(
@@ -57,71 +59,9 @@ def roc(
     By scikit-learn, no point dropped; the first, at the threshold infinity, accuses nobody. Infinite scores
     stand as the finite extremes. Raises ValueError unless there are members and non-members.
     """
-    _needs_both(*_split(scores, membership))
+    needs_both(*split(scores, membership))
     finite = np.clip(scores.astype(np.float64), -LARGEST_SCORE, LARGEST_SCORE)
     return roc_curve(membership, finite, drop_intermediate=False)
-
-
-def tpr_at_fpr(scores: Float[np.ndarray, " n"], membership: Bool[np.ndarray, " n"], fpr: float) -> Measurement:
-    """Return the share of members accused at the largest achievable false positive rate <= `fpr`.
-
-    Where k of n non-members may be accused, one more image passes the threshold with probability (k + 1) / (n + 1):
-    that is what chance comes to, a hair above `fpr`. The interval is Clopper-Pearson's over the members, at the
-    threshold that these non-members set; n is the number of members. Missing with fewer than 10 / fpr non-members
-    (Carlini et al. 2022, section III, is why low rates matter; ten expected false positives are what it takes to
-    measure one). Raises ValueError unless 0 < fpr < 1.
-    """
-    members, nonmembers = _split(scores, membership)
-    if too_few := _too_few(len(nonmembers), len(members), fpr):
-        return too_few
-    return proportion(members > threshold_at_fpr(scores, membership, fpr))
-
-
-def tpr_over_repetitions(
-    scores: Sequence[Float[np.ndarray, " _"]],
-    memberships: Sequence[Bool[np.ndarray, " _"]],
-    fpr: float,
-    *,
-    average: Callable[..., Measurement] = over_repetitions,
-) -> Measurement:
-    """Return `tpr_at_fpr` over repetitions, combined by `average`.
-
-    Where they are several targets (`over_targets`), none of which has the non-members that the rate needs, and all
-    together have them, one threshold is set by all, and each target's true positive rate taken there: non-members of
-    one are no repeats of another's. Raises ValueError unless 0 < fpr < 1.
-    """
-    each = [tpr_at_fpr(score, membership, fpr) for score, membership in zip(scores, memberships, strict=True)]
-    everyone = np.concatenate(memberships)
-    enough = _too_few(int((~everyone).sum()), int(everyone.sum()), fpr) is None
-    if average is not over_targets or not enough or all(one.value is not None for one in each):
-        return average(each)
-    threshold = threshold_at_fpr(np.concatenate(scores), everyone, fpr)
-    hits = [proportion(score[membership] > threshold) for score, membership in zip(scores, memberships, strict=True)]
-    return average(hits)
-
-
-def threshold_at_fpr(scores: Float[np.ndarray, " n"], membership: Bool[np.ndarray, " n"], fpr: float) -> float:
-    """Return the lowest score above which (not at which) at most a share `fpr` of the non-members lies.
-
-    Raises ValueError unless 0 < fpr < 1 and there are non-members.
-    """
-    if not 0 < fpr < 1:
-        raise ValueError(f"fpr must lie between 0 and 1, got {fpr}")
-    _, nonmembers = _split(scores, membership)
-    # The hair corrects products such as 0.29 * 100 = 28.999999999999996.
-    allowed = math.floor(fpr * len(nonmembers) + 1e-6)
-    first_not_allowed = len(nonmembers) - allowed - 1
-    return float(np.partition(nonmembers, first_not_allowed)[first_not_allowed])
-
-
-def _too_few(nonmembers: int, members: int, fpr: float) -> Measurement | None:
-    if not 0 < fpr < 1:
-        raise ValueError(f"fpr must lie between 0 and 1, got {fpr}")
-    needed = math.ceil(10 / fpr - 1e-6)
-    if nonmembers >= needed:
-        return None
-    why = f"an FPR of {fpr:g} needs at least {needed} non-members, there are {nonmembers}"
-    return Measurement.missing(members, why)
 
 
 def fit_threshold(scores: Float[np.ndarray, " n"], membership: Bool[np.ndarray, " n"]) -> float:
@@ -133,8 +73,8 @@ def fit_threshold(scores: Float[np.ndarray, " n"], membership: Bool[np.ndarray, 
     >>> fit_threshold(np.array([0.0, 1.0, 2.0, 3.0]), np.array([False, False, True, True]))
     2.0
     """
-    members, nonmembers = _split(scores, membership)
-    _needs_both(members, nonmembers)
+    members, nonmembers = split(scores, membership)
+    needs_both(members, nonmembers)
     order = np.argsort(scores)[::-1]
     descending = scores[order].astype(np.float64)
     last_of_ties = np.append(descending[1:] != descending[:-1], True)
@@ -147,7 +87,7 @@ def fit_threshold(scores: Float[np.ndarray, " n"], membership: Bool[np.ndarray, 
 
 def attack_accuracy(decisions: Bool[np.ndarray, " n"], membership: Bool[np.ndarray, " n"]) -> Measurement:
     """Return the share of images on which the decision (True = member) is right."""
-    _same_length(decisions, membership)
+    same_length(decisions, membership)
     return proportion(decisions == membership)
 
 
@@ -159,7 +99,7 @@ def balanced_accuracy(decisions: Bool[np.ndarray, " n"], membership: Bool[np.nda
     """
     hits, members, false_alarms, nonmembers = _counts(decisions, membership)
     if members == 0 or nonmembers == 0:
-        return _one_sided(membership)
+        return one_sided(membership)
     tpr, tnr = hits / members, 1 - false_alarms / nonmembers
     tpr_low, tpr_high = clopper_pearson(hits, members)
     tnr_low, tnr_high = clopper_pearson(nonmembers - false_alarms, nonmembers)
@@ -185,7 +125,7 @@ def ppv(
     hits, members, false_alarms, nonmembers = _counts(decisions, membership)
     n = members + nonmembers
     if members == 0 or nonmembers == 0:
-        return _one_sided(membership)
+        return one_sided(membership)
     if hits + false_alarms == 0:
         return Measurement.missing(n, "the attack accuses nobody, so there is no accusation to trust or not")
     right, wrong = prior * hits / members, (1 - prior) * false_alarms / nonmembers
@@ -197,45 +137,9 @@ def ppv(
     return Measurement(value=value, low=min(float(low), value), high=max(float(high), value), n=n)
 
 
-def _split(
-    scores: Float[np.ndarray, " n"], membership: Bool[np.ndarray, " n"]
-) -> tuple[Float[np.ndarray, " members"], Float[np.ndarray, " nonmembers"]]:
-    """Return members' and non-members' scores as float64; raise ValueError for NaN."""
-    _same_length(scores, membership)
-    exact = scores.astype(np.float64)
-    undefined = int(np.count_nonzero(np.isnan(exact)))
-    if undefined:
-        raise ValueError(f"scores must be numbers, got NaN for {undefined} of {len(exact)} images")
-    return exact[membership], exact[~membership]
-
-
 def _counts(decisions: Bool[np.ndarray, " n"], membership: Bool[np.ndarray, " n"]) -> tuple[int, int, int, int]:
     """Return how many members are accused, members there are, non-members are accused, and there are."""
-    _same_length(decisions, membership)
+    same_length(decisions, membership)
     members, accused = int(np.count_nonzero(membership)), int(np.count_nonzero(decisions))
     hits = int(np.count_nonzero(decisions & membership))
     return hits, members, accused - hits, len(membership) - members
-
-
-def _share_below(scores: Float[np.ndarray, " n"], ascending: Float[np.ndarray, " others"]) -> Float[np.ndarray, " n"]:
-    """Return for each score the share of `ascending` below it, ties counted half."""
-    below = np.searchsorted(ascending, scores, side="left")
-    not_above = np.searchsorted(ascending, scores, side="right")
-    return (below + not_above) / (2 * len(ascending))
-
-
-def _same_length(first: np.ndarray, membership: np.ndarray) -> None:
-    if first.shape != membership.shape:
-        raise ValueError(f"one membership bit an image is needed, got {membership.shape} for {first.shape}")
-
-
-def _needs_both(members: np.ndarray, nonmembers: np.ndarray) -> None:
-    if len(members) == 0 or len(nonmembers) == 0:
-        raise ValueError(f"needs members and non-members, got {len(members)} and {len(nonmembers)}")
-
-
-def _one_sided(membership: np.ndarray) -> Measurement:
-    members = int(np.count_nonzero(membership))
-    others = len(membership) - members
-    why = f"needs members and non-members, there are {members} and {others}"
-    return Measurement.missing(len(membership), why)

@@ -189,11 +189,16 @@ class Checked(Part):
     said: str
 
 
+# The figures that attackers are compared by, image by image: a table of its own beside `result.json`.
+Compared = Annotated[dict[str, Any], Field(exclude=True, repr=False)]
+
+
 class Point(Part):
     """An attacker's success at one of several budgets."""
 
     budget: int
     metrics: dict[str, Figure]
+    compared: Compared = {}
 
 
 class Attacker(Part):
@@ -203,6 +208,7 @@ class Attacker(Part):
     knowledge: Literal["published", "adaptive", "blind", "no_query"]
     metrics: dict[str, Figure] = Field(min_length=1)
     curve: list[Point] = []
+    compared: Compared = {}
 
     @property
     def headline(self) -> str:

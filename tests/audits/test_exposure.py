@@ -4,6 +4,7 @@ import base64
 import io
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -21,15 +22,23 @@ def found_by(name: str, members: set[int], *, knowledge: Knowledge = Knowledge.A
     return Inference(name, knowledge, scores, scores > 0)
 
 
+def apart(name: str, members: set[int], *, knowledge: Knowledge = Knowledge.ADAPTIVE) -> Inference:
+    """Return the same, who takes the other members for non-members, of whom no two are alike."""
+    found = found_by(name, members, knowledge=knowledge)
+    found.scores[1_000:] = -np.linspace(0, 1, 1_000)
+    found.scores[:1_000] -= 2 * (found.scores[:1_000] == 0)
+    return found
+
+
 MEMBERS = np.arange(2_000) < 1_000
 
 
 def test_what_attacks_find_together():
-    attackers = [found_by("a", {0, 1, 2}), found_by("b", {2, 3}), found_by("c", set())]
-    found = judge_overlap([[*attackers, found_by("blind", {9}, knowledge=Knowledge.BLIND)]], [MEMBERS])
+    attackers = [apart("a", {0, 1, 2}), apart("b", {2, 3}), apart("c", set())]
+    found = judge_overlap([[*attackers, apart("blind", {9}, knowledge=Knowledge.BLIND)]], [MEMBERS])
     assert found.fpr == 0.01
     assert {name: figure.value for name, figure in found.attackers.items()} == {"a": 0.003, "b": 0.002, "c": 0.0}
-    assert (found.any.value, found.any_fpr.value) == (0.004, 0.0)
+    assert (found.any.value, found.any_fpr.value) == (0.004, 0.011)  # as many as of others
     overlaps = {(pair.first, pair.second): pair.jaccard for pair in found.pairs}
     assert overlaps == {("a", "b"): 0.25, ("a", "c"): 0.0, ("b", "c"): 0.0}
 
@@ -47,6 +56,15 @@ def test_each_attack_may_accuse_as_many_non_members_as_the_rate_allows_and_all_t
     assert found.any_fpr.value == 0.022  # as many as would be accused of others
 
 
+def test_a_coin_finds_members_too_and_exposes_none():
+    tied, sure = found_by("tied", set()), apart("sure", {5})
+    found = judge_overlap([[tied, sure]], [MEMBERS])
+    assert found.attackers["tied"].value == pytest.approx(0.01)
+    assert found.any.value == pytest.approx((1 + 999 * 0.01) / 1_000)
+    (only,) = most_exposed([[tied, sure]], [MEMBERS], [images()])
+    assert only.found == {"sure": 1.0}
+
+
 def test_an_overlap_needs_two_attackers_and_enough_non_members():
     assert judge_overlap([[found_by("a", {0})]], [MEMBERS]) is None
     few = np.arange(2_000) < 1_001
@@ -54,7 +72,7 @@ def test_an_overlap_needs_two_attackers_and_enough_non_members():
 
 
 def test_a_pair_that_finds_nobody_has_no_overlap():
-    found = judge_overlap([[found_by("a", set()), found_by("b", set())]], [MEMBERS])
+    found = judge_overlap([[apart("a", set()), apart("b", set())]], [MEMBERS])
     assert found.pairs == [Pair(first="a", second="b", jaccard=None)]
 
 

@@ -114,6 +114,15 @@ def test_repetitions_combine_both_uncertainties():
     assert (combined.n, combined.repetitions) == (100, 3)
 
 
+@pytest.mark.parametrize(("shared", "sampling"), [(0.25, 0.015), (0.0, 0.0)])
+def test_only_what_repetitions_share_of_the_sample_adds_to_their_spread(shared, sampling):
+    values = (0.4, 0.5, 0.6)
+    measured = [Measurement(value=v, low=v - 0.03, high=v + 0.03, n=100) for v in values]
+    combined = over_repetitions(measured, shared=shared)
+    spread = stats.t.ppf(0.975, 2) * 0.1 / math.sqrt(3)
+    assert combined.high - combined.value == pytest.approx(math.hypot(spread, sampling))
+
+
 def test_repetitions_that_agree_keep_the_uncertainty_of_the_sample():
     combined = over_repetitions([SHARE] * 5)
     assert (combined.low, combined.high) == pytest.approx((0.4, 0.7))

@@ -11,6 +11,7 @@ from scipy import stats
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score, roc_curve
 
 from privattack.metrics import (
+    accused,
     attack_accuracy,
     auc,
     balanced_accuracy,
@@ -32,24 +33,28 @@ def scored(draw, least=1, most=25, values=6):
 
 
 def slow_delong(scores, membership):
-    """DeLong et al. 1988 by comparing every member with every non-member."""
+    """DeLong et al. 1988 by comparing every member with every non-member: the two parts of the variance."""
     others = scores[~membership]
     wins = np.array([[float(m > o) + 0.5 * float(m == o) for o in others] for m in scores[membership]])
     by_member, by_other = wins.mean(axis=1), wins.mean(axis=0)
-    variance = by_member.var(ddof=1) / len(by_member) + by_other.var(ddof=1) / len(by_other)
-    return wins.mean(), math.sqrt(variance)
+    return wins.mean(), (by_member.var(ddof=1) / len(by_member), by_other.var(ddof=1) / len(by_other))
 
 
 @given(scored(least=2))
-def test_auc_has_delongs_interval(case):
+def test_auc_has_delongs_interval_on_the_logit_scale(case):
     scores, membership = case
-    value, error = slow_delong(scores, membership)
+    value, parts = slow_delong(scores, membership)
     measured = auc(scores, membership)
     assert measured.value == pytest.approx(value)
     assert measured.value == pytest.approx(roc_auc_score(membership, scores))
-    if error > 1e-6:
-        assert measured.low == pytest.approx(max(value - 1.959964 * error, 0), abs=1e-6)
-        assert measured.high == pytest.approx(min(value + 1.959964 * error, 1), abs=1e-6)
+    if sum(parts) > 1e-12:
+        sizes = membership.sum(), (~membership).sum()
+        parts = [part + ((value - 0.5) / 2 / size) ** 2 for part, size in zip(parts, sizes, strict=True)]
+        freedom = sum(parts) ** 2 / sum(part**2 / (size - 1) for part, size in zip(parts, sizes, strict=True))
+        reach = stats.t.ppf(0.975, freedom) * math.sqrt(sum(parts)) / (value * (1 - value))
+        odds = value / (1 - value)
+        for end, bound in ((odds * math.exp(-reach), measured.low), (odds * math.exp(reach), measured.high)):
+            assert bound == pytest.approx(1 / (1 + 1 / end) if end else 0, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -80,14 +85,6 @@ def test_auc_of_a_perfect_attack_is_bounded_as_by_disjoint_pairs():
     membership = np.arange(50) < 30
     exact = stats.binomtest(20, 20).proportion_ci(method="exact")
     assert auc(membership.astype(np.float64), membership).low == pytest.approx(exact.low)
-
-
-def test_delongs_interval_covers_the_truth():
-    random = np.random.default_rng(1)
-    truth = stats.norm.cdf(0.5 / math.sqrt(2))
-    membership = np.arange(250) < 100
-    measured = [auc(random.normal(0.5 * membership), membership) for _ in range(500)]
-    assert 0.92 <= np.mean([m.low <= truth <= m.high for m in measured]) <= 0.98
 
 
 def test_infinite_scores_are_the_extremes():
@@ -124,17 +121,18 @@ def test_roc_keeps_every_point(case):
 
 
 @given(case=scored(least=21, most=60, values=15), fpr=st.sampled_from([0.5, 0.6, 0.75, 0.9]))
-def test_tpr_at_fpr_is_the_best_point_allowed(case, fpr):
+def test_tpr_at_fpr_lies_on_the_line_that_joins_the_ends_of_ties(case, fpr):
     scores, membership = case
-    best = 0
-    for threshold in [*np.unique(scores), np.inf]:
-        accused = scores >= threshold
-        if accused[~membership].sum() <= fpr * (~membership).sum():
-            best = max(best, int(accused[membership].sum()))
+    points = [
+        ((scores >= threshold)[~membership].mean(), (scores >= threshold)[membership].mean())
+        for threshold in [*np.unique(scores), np.inf]
+    ]
+    left = max(point for point in points if point[0] <= fpr)
+    right = min(point for point in points if point[0] > fpr)
+    expected = left[1] + (right[1] - left[1]) * (fpr - left[0]) / (right[0] - left[0])
     measured = tpr_at_fpr(scores, membership, fpr)
-    exact = stats.binomtest(best, int(membership.sum())).proportion_ci(method="exact")
-    assert measured.value == best / membership.sum()
-    assert (measured.low, measured.high) == pytest.approx((exact.low, exact.high), abs=1e-9)
+    assert measured.value == pytest.approx(expected)
+    assert 0 <= measured.low <= measured.value <= measured.high <= 1
 
 
 @pytest.mark.parametrize("fpr", [0.1, 0.01, 0.001])
@@ -148,14 +146,35 @@ def test_tpr_at_low_fpr_lies_on_the_roc(fpr):
     assert measured.n == 2_000
 
 
-def test_ties_at_the_threshold_count_against_the_attacker():
+def test_the_interval_of_a_tpr_holds_the_threshold_too():
+    random = np.random.default_rng(2)
+    membership = np.arange(2_000) < 1_000
+    scores = random.normal(2.0 * membership)
+    measured = tpr_at_fpr(scores, membership, 0.01)
+    descending = np.sort(scores[~membership])[::-1]
+    places = stats.binom.ppf([0.025, 0.975], 1_000, 0.01).astype(int)
+    fewest, most = (np.mean(scores[membership] > descending[place]) for place in places)
+    exact = stats.binomtest(round(1_000 * measured.value), 1_000).proportion_ci(method="exact")
+    value = measured.value
+    assert measured.high - value == pytest.approx(math.hypot(exact.high - value, most - value))
+    assert value - measured.low == pytest.approx(math.hypot(value - exact.low, value - fewest))
+
+
+def test_a_tie_is_a_coin():
     membership = np.arange(200) < 100
-    assert tpr_at_fpr(np.zeros(200), membership, 0.1).value == 0.0
+    assert tpr_at_fpr(np.zeros(200), membership, 0.1).value == pytest.approx(0.1)
     scores = np.where(membership, 1.0, 0.0)
-    scores[100:111] = 1.0  # 11 of 100 non-members tie with every member: too many for 10 %
-    assert tpr_at_fpr(scores, membership, 0.1).value == 0.0
-    scores[110] = 0.0
-    assert tpr_at_fpr(scores, membership, 0.1).value == 1.0
+    scores[100:120] = 1.0  # every member ties with 20 of 100 non-members: at 10 % a coin accuses half of them
+    assert tpr_at_fpr(scores, membership, 0.1).value == pytest.approx(0.5)
+    np.testing.assert_array_equal(np.unique(accused(scores, membership, 0.1)), [0.0, 0.5])
+    assert roc(scores, membership)[1].tolist() == [0.0, 1.0, 1.0]
+
+
+def test_what_chance_comes_to():
+    random = np.random.default_rng(6)
+    membership = np.arange(300) < 200
+    found = [tpr_at_fpr(random.normal(size=300), membership, 0.1).value for _ in range(1_000)]
+    assert np.mean(found) == pytest.approx(11 / 101, abs=0.004)
 
 
 def test_a_product_that_rounds_down_loses_no_false_positive():
@@ -172,7 +191,7 @@ def test_a_low_rate_needs_enough_nonmembers():
     assert short.value is None
     assert "10000" in short.why
     assert "9999" in short.why
-    assert tpr_at_fpr(np.zeros(11_000), np.arange(11_000) < 1_000, 0.001).value == 0.0
+    assert tpr_at_fpr(np.zeros(11_000), np.arange(11_000) < 1_000, 0.001).value == pytest.approx(0.001)
 
 
 @given(scored())

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from privattack import metrics
+from privattack.audits.tally import tally_extraction, tally_membership
 from privattack.results.scores import NAME, read_scores, write_scores
 from tests.running import run_in
 
@@ -20,7 +21,7 @@ def rows_of(table: Rows, **where: Any) -> Rows:
     return {name: column[kept] for name, column in table.items()}
 
 
-def membership_figures(table: Rows, attacker: str, average: Any) -> dict[str, metrics.Measurement]:
+def membership_figures(table: Rows, attacker: str, targets: bool) -> dict[str, metrics.Measurement]:
     """Compute an attacker's figures from what they said of each image."""
     own = rows_of(table, attacker=attacker)
     every = [
@@ -28,40 +29,26 @@ def membership_figures(table: Rows, attacker: str, average: Any) -> dict[str, me
         for repetition in np.unique(own["repetition"])
         for target in np.unique(own["target"])
     ]
-    truths, scores = [one["member"] == 1 for one in every], [one["score"] for one in every]
-    decided = [one["decision"] == 1 for one in every]
-    return {
-        "accuracy": average([metrics.attack_accuracy(*both) for both in zip(decided, truths, strict=True)]),
-        "balanced_accuracy": average([metrics.balanced_accuracy(*both) for both in zip(decided, truths, strict=True)]),
-        "auc": average([metrics.auc(*both) for both in zip(scores, truths, strict=True)]),
-        **{f"ppv_at_prior_{prior:g}": average([metrics.ppv(*both, prior) for both in zip(decided, truths, strict=True)])
-           for prior in (0.01, 0.1, 0.5)},
-        **{f"tpr_at_fpr_{rate:g}": metrics.tpr_over_repetitions(scores, truths, rate, average=average)
-           for rate in (0.1, 0.01, 0.001)},
-    }  # fmt: skip
+    columns = ([one[name] for one in every] for name in ("score", "decision", "member", "image"))
+    scores, decided, members, names = columns
+    return tally_membership(
+        scores, [one == 1 for one in decided], [one == 1 for one in members], names, targets=targets
+    ).figures()
 
 
 def extraction_figures(table: Rows, attacker: str, budget: int) -> dict[str, metrics.Measurement]:
     own = rows_of(table, attacker=attacker, budget=budget)
-    figures: dict[str, list[metrics.Measurement]] = {}
-    for repetition in np.unique(own["repetition"]):
-        one = rows_of(own, repetition=repetition)
-        agrees, correct = one["surrogate_class"] == one["target_class"], one["surrogate_class"] == one["label"]
-        unqueried, right = one["queried"] == 0, one["target_class"] == one["label"]
-        for name, hits in {
-            "fidelity": agrees,
-            "fidelity_unqueried": agrees[unqueried],
-            "accuracy": correct,
-            "accuracy_unqueried": correct[unqueried],
-            "fidelity_target_right": agrees[right],
-            "fidelity_target_wrong": agrees[~right],
-        }.items():
-            figures.setdefault(name, []).append(metrics.proportion(hits))
-        figures.setdefault("kl", []).append(metrics.mean_kl_divergence(one["kl"]))
+    every = [rows_of(own, repetition=repetition) for repetition in np.unique(own["repetition"])]
+    named, queried, kl = ([one[name] for one in every] for name in ("surrogate_class", "queried", "kl"))
+    judged = every[0]
+    tally = tally_extraction(
+        judged["image"], named, judged["target_class"], judged["label"], [one == 1 for one in queried], kl
+    )
+    for one in every:
         for name in {"transfer_fgsm", "transfer_pgd"} & set(one):
             if (made := ~np.isnan(one[name])).any():
-                figures.setdefault(name, []).append(metrics.proportion(one[name][made] == 1))
-    return {name: metrics.over_repetitions(each, bounded=name != "kl") for name, each in figures.items()}
+                tally.add(name, metrics.proportion(one[name][made] == 1))
+    return tally.figures()
 
 
 def agree(reported: dict[str, Any], computed: dict[str, metrics.Measurement]) -> None:
@@ -73,19 +60,19 @@ def agree(reported: dict[str, Any], computed: dict[str, metrics.Measurement]) ->
 
 
 @pytest.mark.parametrize(
-    ("overrides", "average"),
+    ("overrides", "targets"),
     [
-        (["attack=mia", "defence=flatten", "repetitions=2"], metrics.over_repetitions),
-        (["attack=mia_suite", "target.train_size=60", "shadow.count=6", "targets=2"], metrics.over_targets),
+        (["attack=mia", "defence=flatten", "repetitions=2"], False),
+        (["attack=mia_suite", "target.train_size=60", "shadow.count=6", "targets=2"], True),
     ],
     ids=["mia", "suite"],
 )
-def test_every_figure_of_an_inference_follows_from_its_scores(tmp_path: Path, overrides: list[str], average: Any):
+def test_every_figure_of_an_inference_follows_from_its_scores(tmp_path: Path, overrides: list[str], targets: bool):
     result = run_in(tmp_path / "run", *overrides)
     table = read_scores(tmp_path / "run")
     assert {"image", "member", "target", "attacker", "score", "decision"} <= set(table)
     for attacker in result["attackers"]:
-        computed = membership_figures(table, attacker["name"], average)
+        computed = membership_figures(table, attacker["name"], targets)
         assert set(computed) == set(attacker["metrics"])
         agree(attacker["metrics"], computed)
 

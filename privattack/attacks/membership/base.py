@@ -30,12 +30,14 @@ class Inference:
     Attributes:
         scores: higher = more likely a member.
         decisions: whether the attacker calls the image a member.
+        cross_fitted: whether the attacker learnt from one half to judge the other, and the other way round.
     """
 
     name: str
     knowledge: Knowledge
     scores: Float[np.ndarray, " u"]
     decisions: Bool[np.ndarray, " u"]
+    cross_fitted: bool = False
 
 
 class MembershipAttack(ABC):
