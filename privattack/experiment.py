@@ -14,6 +14,7 @@ from privattack.audits.standing import standing_of
 from privattack.data.images import DataSet
 from privattack.data.splits import TrainingSplit
 from privattack.defences.base import Defence
+from privattack.defences.owner import Owner
 from privattack.make import make
 from privattack.memory import enough_memory
 from privattack.models.devices import device_of, keep_quiet
@@ -91,14 +92,19 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
     shadow_seconds = time.perf_counter() - before
     if config.targets is None:
         targets = [parts.target.obtain(store=parts.store, device=parts.device, logger=logger)]
+        members = None if parts.split is None else parts.split.members
+        owners = [Owner.of(targets[0].model, parts.data, members)]
     else:
         assert bank is not None
-        targets = [bank.in_the_targets_place(number, parts.data) for number in bank.stand_ins(config.targets)]
-    victims = [LocalVictim(target, parts.defence) for target in targets]
+        numbers = bank.stand_ins(config.targets)
+        targets = [bank.in_the_targets_place(number, parts.data) for number in numbers]
+        learnt = [bank.membership[number] for number in numbers]
+        owners = [Owner(one.model, bank.pool, known) for one, known in zip(targets, learnt, strict=True)]
+    victims = [LocalVictim(one, parts.defence.fitted(owner)) for one, owner in zip(targets, owners, strict=True)]
     outcome = parts.audit.run(victims, bank)
 
     timings = {} if bank is None else {"shadow_seconds": shadow_seconds}
-    standing = standing_of(targets, parts.data, parts.defence, seed=config.seed)
+    standing = standing_of(victims, parts.data, seed=config.seed)
     result = result_of(config, choices, standing, outcome, timings, started=started)
 
     known = {} if parts.split is None else {name: places.numpy() for name, places in vars(parts.split).items()}

@@ -25,6 +25,7 @@ from privattack.data.sources import digits
 from privattack.defences.base import Defence
 from privattack.models.surrogate import SurrogateTrainer
 from tests.composing import CONF, attacks, composed, hydra_of, options
+from tests.defences.owners import ready
 from tests.small_archives import write_cifar10, write_cifar100, write_svhn
 
 OPTIONS = [
@@ -238,7 +239,7 @@ def test_the_honest_contrast_is_the_studys_recipe_on_half_of_mnist():
 def test_defences(make, option):
     defence = make("defence", f"defence={option}", "seed=7")
     assert isinstance(defence, Defence)
-    response = defence(torch.randn(4, 10).log_softmax(dim=1), torch.rand(4, 1, 28, 28))
+    response = ready(defence)(torch.randn(4, 10).log_softmax(dim=1), torch.rand(4, 1, 28, 28))
     torch.testing.assert_close(response.exp().sum(dim=1), torch.ones(4), atol=1e-5, rtol=0)
 
 

@@ -25,6 +25,7 @@ from privattack.data.image_sources import Group
 from privattack.data.images import DataSet, LabelledImages
 from privattack.data.splits import TrainingSplit
 from privattack.defences.base import Defence
+from privattack.defences.owner import Owner
 from privattack.errors import UserError
 from privattack.make import make
 from privattack.models.architecture import Architecture
@@ -143,8 +144,9 @@ def audit(
     bank = chosen.bank()
     timings = {} if bank is None else {"shadow_seconds": time.perf_counter() - before}
     target = _target(own, data)
-    outcome = chosen.run([LocalVictim(target, defending)], bank)
-    standing = standing_of([target], data, defending, seed=config.seed)
+    victim = LocalVictim(target, defending.fitted(Owner.of(target.model, data, everyone)))
+    outcome = chosen.run([victim], bank)
+    standing = standing_of([victim], data, seed=config.seed)
     result = result_of(config, choices, standing, outcome, timings, started=started)
     place = Path("audit") if folder is None else Path(folder)
     if folder is not None:

@@ -141,13 +141,14 @@ def judge_membership(
 
 
 def judge_defence(
-    defend: Callable[[Tensor, Tensor], Tensor],
+    sessions: Sequence[Callable[[Tensor, Tensor], Tensor]],
     test: LabelledImages,
     log_probabilities: Sequence[Float[Tensor, "n classes"]],
 ) -> tuple[dict[str, Measurement], float]:
     """Measure what honest users pay.
 
     Args:
+        sessions: an honest user's, with each target's defence.
         log_probabilities: what each target says of the test part.
 
     Returns:
@@ -156,7 +157,7 @@ def judge_defence(
     """
     pixels, labels = test.pixels(), test.labels
     costs, seconds = [], 0.0
-    for truth in log_probabilities:
+    for defend, truth in zip(sessions, log_probabilities, strict=True):
         started = time.perf_counter()
         response = defend(truth, pixels)
         seconds += time.perf_counter() - started

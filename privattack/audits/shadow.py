@@ -19,6 +19,7 @@ from privattack.audits.judges import judge_membership
 from privattack.data.images import DataSet, LabelledImages
 from privattack.data.shadow_pool import ShadowPool
 from privattack.defences.base import Defence
+from privattack.defences.owner import Owner
 from privattack.errors import UserError
 from privattack.models.shadow_bank import ShadowBank
 from privattack.randomness import derive, generator
@@ -116,10 +117,11 @@ class ShadowAudit(Audit):
         memberships: list[Bool[np.ndarray, " n"]] = []
         asked: list[LabelledImages] = []
         services: list[Service] = []
+        imitations = [] if bank is None else _imitations(self.defence, bank, self.data)
         seconds, written = 0.0, {"pool": self.pool.origin.numpy()}
         written["pool_membership"] = np.stack([everyone for _, everyone, _ in attacked])
         for count, one in enumerate(self.rounds):
-            auxiliary = self._auxiliary(bank, one)
+            auxiliary = self._auxiliary(bank, imitations, one)
             for victim, everyone, number in attacked:
                 others = auxiliary if number is None else auxiliary.without(number)
                 services.append(victim.open(budget=self.budget, seed=one.seed))
@@ -150,15 +152,28 @@ class ShadowAudit(Audit):
             },
         )
 
-    def _auxiliary(self, bank: ShadowBank | None, one: Round) -> Auxiliary:
+    def _auxiliary(self, bank: ShadowBank | None, imitations: Sequence[Defence], one: Round) -> Auxiliary:
         auxiliary = Auxiliary(self.pool.images.take(one.candidates), self.data.test.take(one.public), [])
         if bank is None:
             return auxiliary
-        # The attackers know the defence, not its secrets.
-        defence = self.defence.imitation()
-        return replace(
-            auxiliary, shadows=[_shadow_model(bank, number, defence, auxiliary, one) for number in range(len(bank))]
-        )
+        shadows = [_shadow_model(bank, number, known, auxiliary, one) for number, known in enumerate(imitations)]
+        return replace(auxiliary, shadows=shadows)
+
+
+def _imitations(defence: Defence, bank: ShadowBank, data: DataSet) -> list[Defence]:
+    """Return the defence behind which each model lies.
+
+    The attackers know it, not its secrets; what has to be trained, they train on their own models.
+    """
+
+    def owner(number: int) -> Owner:
+        def answers(pixels: Tensor) -> Tensor:
+            # Not kept: what a bank's models remember would fill the memory.
+            return bank.in_the_targets_place(number, data).model(pixels)
+
+        return Owner(answers, bank.pool, bank.membership[number])
+
+    return [defence.imitation().fitted(owner(number)) for number in range(len(bank))]
 
 
 def _shadow_model(bank: ShadowBank, number: int, defence: Defence, auxiliary: Auxiliary, one: Round) -> ShadowModel:

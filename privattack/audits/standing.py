@@ -4,23 +4,22 @@ from collections.abc import Sequence
 
 from privattack.audits.judges import judge_defence
 from privattack.data.images import DataSet
-from privattack.defences.base import Defence
 from privattack.metrics import Measurement, over_targets, proportion
 from privattack.models.store import fingerprint
 from privattack.models.targets import TrainedTarget
 from privattack.randomness import derive
 from privattack.results.result import Target
-from privattack.victims import Standing
+from privattack.victims import LocalVictim, Standing
 
 
-def standing_of(targets: Sequence[TrainedTarget], data: DataSet, defence: Defence, *, seed: int) -> Standing:
-    """Return what stands of the models that were attacked, one or several.
+def standing_of(victims: Sequence[LocalVictim], data: DataSet, *, seed: int) -> Standing:
+    """Return what stands of the models that were attacked, one or several; an honest user pays for their defence.
 
     Args:
-        defence: theirs, whose cost an honest user pays.
         seed: the run's.
     """
-    honest = defence.session(derive(seed, "honest user"))
+    targets = [victim.target for victim in victims]
+    honest = [victim.defence.session(derive(seed, "honest user")) for victim in victims]
     costs, microseconds = judge_defence(honest, data.test, [target.test_log_probabilities for target in targets])
     seconds = sum(target.seconds for target in targets)
     return Standing(_target(targets, data), costs, seconds, microseconds)

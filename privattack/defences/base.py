@@ -1,11 +1,17 @@
 """What every defence is."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import final
 
 from jaxtyping import Float
 from torch import Tensor
+
+from privattack.defences.owner import Owner
+
+Responses = Float[Tensor, "n classes"]
 
 
 class Reveals(StrEnum):
@@ -15,13 +21,36 @@ class Reveals(StrEnum):
     LABEL = "label"
 
 
+@dataclass(frozen=True)
+class Counter:
+    """What an attacker who knows a defence does about it, where an author knows something.
+
+    Attributes:
+        undo: maps responses to log-probabilities nearer to the target's; None where nothing can be undone.
+        repeats: how many answers about one image it takes to average noise away; 1 where there is none.
+        copies: whether these are answers about shifted copies of it, since the same image gets the same answer.
+    """
+
+    undo: Callable[[Responses], Responses] | None = None
+    repeats: int = 1
+    copies: bool = False
+
+
 class Defence(ABC):
     """Turns the target's log-probabilities into the response.
 
     An author sets `reveals` and writes `respond`. Settings go to the constructor, keyword-only.
+
+    Attributes:
+        distorts: whether scores that it reveals are not the target's own.
+        keeps_label: whether the winning class is always the target's.
+        stateful: whether an answer depends on what the same client asked before.
     """
 
     reveals: Reveals
+    distorts: bool = True
+    keeps_label: bool = True
+    stateful: bool = False
 
     @final
     def __call__(
@@ -54,4 +83,16 @@ class Defence(ABC):
 
     def imitation(self) -> "Defence":
         """Return the defence as an attacker who knows it runs it on models of their own: without its secrets."""
+        return self
+
+    def counter(self) -> Counter:
+        """Return what an attacker who knows the defence does about it."""
+        return Counter()
+
+    def fitted(self, owner: Owner) -> "Defence":
+        """Return the defence with what its owner trains for it; one that needs no training is its own.
+
+        Raises:
+            UserError: the owner has not what it needs.
+        """
         return self

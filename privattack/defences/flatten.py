@@ -1,19 +1,16 @@
 """Flattened confidence scores: noise in place of the softmax, as the original study defined it."""
 
 import copy
-import hashlib
 from typing import Annotated
 
-import numpy as np
-import torch
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 
 from privattack.checks import Share, checked
 from privattack.defences.base import Defence, Reveals
+from privattack.defences.draws import Draws, guessed
 from privattack.errors import SettingError
-from privattack.randomness import derive
 
 
 @checked
@@ -48,14 +45,14 @@ class Flatten(Defence):
         self.margin = margin
         self.fresh = fresh
         self.key = key
-        self._client = 0
-        self._queries = 0
+        self.stateful = fresh
+        self._draws = Draws(key, fresh=fresh)
 
     def respond(
         self, log_probabilities: Float[Tensor, "n classes"], pixels: Float[Tensor, "n c h w"]
     ) -> Float[Tensor, "n classes"]:
         classes = log_probabilities.shape[1]
-        values = self.low + (self.high - self.low) * self._uniform(pixels, classes)
+        values = self.low + (self.high - self.low) * self._draws.uniform(pixels, classes)
         winners = log_probabilities.argmax(dim=1, keepdim=True).cpu()
         raised = values.scatter(1, winners, 0.0).amax(dim=1, keepdim=True) + self.margin
         values = values.scatter(1, winners, raised)
@@ -64,22 +61,9 @@ class Flatten(Defence):
     def session(self, seed: int) -> "Flatten":
         """Return the defence with fresh noise of the client's own; noise that follows from the image is everyone's."""
         session = copy.copy(self)
-        session._client, session._queries = seed, 0
+        session._draws = self._draws.session(seed)
         return session
 
     def imitation(self) -> "Flatten":
         """Return the defence with another key."""
-        key = derive(self.key, "imitation")
-        return Flatten(low=self.low, high=self.high, margin=self.margin, fresh=self.fresh, key=key)
-
-    def _uniform(self, pixels: Float[Tensor, "n c h w"], classes: int) -> Float[Tensor, "n classes"]:
-        images = (pixels * 255).round().to(torch.uint8).cpu().numpy()
-        draws = []
-        for image in images:
-            secret = self.key.to_bytes(8, "big")
-            if self.fresh:
-                self._queries += 1
-                secret += self._client.to_bytes(8, "big") + self._queries.to_bytes(8, "big")
-            draws.append(hashlib.shake_128(secret + image.tobytes()).digest(4 * classes))
-        integers = np.frombuffer(b"".join(draws), dtype=np.uint32).reshape(len(images), classes)
-        return torch.from_numpy(integers / 2.0**32).to(torch.float32)
+        return Flatten(low=self.low, high=self.high, margin=self.margin, fresh=self.fresh, key=guessed(self.key))

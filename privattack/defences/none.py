@@ -10,6 +10,7 @@ class NoDefence(Defence):
     """Answers with the target's own log-probabilities."""
 
     reveals = Reveals.SCORES
+    distorts = False
 
     def respond(
         self, log_probabilities: Float[Tensor, "n classes"], pixels: Float[Tensor, "n c h w"]

@@ -122,22 +122,22 @@ def test_the_roc_of_ties_is_the_line_that_a_coin_draws():
 
 def test_what_a_defence_costs():
     target = naming(TEST.labels)
-    free, _ = judge_defence(NoDefence(), TEST, [target])
+    free, _ = judge_defence([NoDefence()], TEST, [target])
     assert (free["test_accuracy"].value, free["labels_changed"].value, free["l1"].value) == (1.0, 0.0, 0.0)
-    labels, _ = judge_defence(LabelOnly(), TEST, [target])
+    labels, _ = judge_defence([LabelOnly()], TEST, [target])
     expected = 2 * (1 - target.exp().max().item())
     assert labels["labels_changed"].value == 0.0
     assert labels["l1"].value == pytest.approx(expected, rel=1e-2)
 
 
 def test_a_defence_that_changes_labels_is_found_out():
-    cost, _ = judge_defence(lambda said, _: said.roll(1, dims=1), TEST, [naming(TEST.labels)])
+    cost, _ = judge_defence([lambda said, _: said.roll(1, dims=1)], TEST, [naming(TEST.labels)])
     assert (cost["test_accuracy"].value, cost["labels_changed"].value) == (0.0, 1.0)
 
 
 def test_what_a_defence_costs_is_averaged_over_targets():
     right, wrong = naming(TEST.labels), naming((TEST.labels + 1) % 10)
-    cost, _ = judge_defence(NoDefence(), TEST, [right, wrong])
+    cost, _ = judge_defence([NoDefence()] * 2, TEST, [right, wrong])
     assert (cost["test_accuracy"].value, cost["test_accuracy"].repetitions) == (0.5, 2)
 
 
