@@ -18,7 +18,8 @@ class Measurement:
     """A figure with its 95 % interval [low, high], measured on n images.
 
     A figure that cannot be given has no value and no interval; `why` says the reason. `sd` (sample standard
-    deviation, None for a single repetition) and `repetitions` are set only by `over_repetitions`.
+    deviation, None for a single repetition) and `repetitions` are set only by `over_repetitions`. `note` says what a
+    reader must know to take a figure for what it is.
 
     Raises ValueError where the value lies outside its interval or is infinite, or where a missing one lacks its reason.
     """
@@ -30,6 +31,7 @@ class Measurement:
     why: str | None = None
     sd: float | None = None
     repetitions: int | None = None
+    note: str | None = None
 
     def __post_init__(self) -> None:
         if self.value is None or self.low is None or self.high is None:
@@ -67,4 +69,6 @@ class Measurement:
             document |= {"sd": self.sd, "repetitions": self.repetitions}
         if self.why is not None:
             document["why"] = self.why
+        if self.note is not None:
+            document["note"] = self.note
         return document

@@ -102,7 +102,7 @@ def over_repetitions(measurements: Sequence[Measurement], *, shared: float = 1.0
     lows, values, highs = np.array(triples, dtype=np.float64).T
     centre = float(values.mean())
     if repetitions == 1:
-        return Measurement(value=centre, low=float(lows[0]), high=float(highs[0]), n=n, repetitions=1)
+        return replace(measurements[0], n=n, repetitions=1)
     sd = float(values.std(ddof=1))
     spread = float(stdtrit(repetitions - 1, 0.975)) * sd / math.sqrt(repetitions)
 
@@ -113,7 +113,8 @@ def over_repetitions(measurements: Sequence[Measurement], *, shared: float = 1.0
     high = centre + half_width(float((highs - values).mean()))
     if bounded and lows.min() >= 0 and highs.max() <= 1:
         low, high = max(low, 0.0), min(high, 1.0)
-    return Measurement(value=centre, low=low, high=high, n=n, sd=sd, repetitions=repetitions)
+    note = next((one.note for one in measurements if one.note), None)
+    return Measurement(value=centre, low=low, high=high, n=n, sd=sd, repetitions=repetitions, note=note)
 
 
 def over_targets(measurements: Sequence[Measurement], *, bounded: bool = True) -> Measurement:

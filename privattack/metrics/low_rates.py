@@ -55,7 +55,8 @@ def tpr_at_fpr(scores: Scores, membership: Bool[np.ndarray, " n"], fpr: float) -
     members, nonmembers = split(scores, membership)
     if too_few := _too_few(len(nonmembers), len(members), fpr):
         return too_few
-    return _widened(proportion(accused(scores, membership, fpr)[membership]), members, nonmembers, fpr)
+    rate = proportion(accused(scores, membership, fpr)[membership])
+    return replace(_widened(rate, members, nonmembers, fpr), note=_too_few_levels(scores, nonmembers, fpr))
 
 
 def tpr_over_targets(
@@ -99,6 +100,14 @@ def _range(members: Scores, nonmembers: Float[np.ndarray, " others"], fpr: float
     needs_both(members, nonmembers)
     fewest, most = (_accused(members, nonmembers, count).mean() for count in _order_statistics(len(nonmembers), fpr))
     return float(fewest), float(most)
+
+
+def _too_few_levels(scores: Scores, nonmembers: Float[np.ndarray, " others"], fpr: float) -> str | None:
+    """Say where more non-members tie on the threshold than may be accused."""
+    allowed = fpr * len(nonmembers)
+    if np.count_nonzero(_accused(nonmembers, nonmembers, allowed) % 1) <= allowed:
+        return None
+    return f"has {len(np.unique(scores))} levels, too few for a rate so low, which is interpolated within a tie"
 
 
 def _order_statistics(nonmembers: int, fpr: float) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from privattack.measurement import Measurement
 from privattack.report.cells import Cell, Line, Table, number, percent
@@ -73,11 +73,12 @@ def _table(ranking: Ranking, *, unfolded: bool) -> Table:
     reasons: dict[str, None] = {}
     for place, (attacker, words) in enumerate(ranking.attackers, 1):
         rates = {metric: attacker.figure(metric) for metric in COLUMNS}
-        reasons |= dict.fromkeys(str(rate.why) for rate in rates.values() if not rate.given)
+        reasons |= dict.fromkeys(f"-: {rate.why}" for rate in rates.values() if not rate.given)
+        reasons |= dict.fromkeys(f"{attacker.name}: {rate.note}" for rate in rates.values() if rate.note)
         cells = [_rate(metric, rate) for metric, rate in rates.items()]
         rows.append([f"{place}. {attacker.name}", *cells, *([words] if several else [])])
     caption = f"Ranked by {WORDS.get(ranking.metric, ranking.metric)}. Rates in %. Target {ranking.target[:8]}."
-    caption += "".join(f" -: {reason}." for reason in reasons)
+    caption += "".join(f" {reason}." for reason in reasons)
     titles = ["Attacker", *COLUMNS.values(), *(["Run"] if several else [])]
     return Table(ranking.title, caption, titles, rows, unfolded=unfolded)
 
@@ -85,7 +86,7 @@ def _table(ranking: Ranking, *, unfolded: bool) -> Table:
 def _rate(metric: str, measured: Measurement) -> Line:
     if not measured.given:
         return Line("-", tip=str(measured.why))
-    return number(measured) if metric == "auc" else percent(measured)
+    return replace(number(measured) if metric == "auc" else percent(measured), tip=measured.note or "")
 
 
 def plots(found: Sequence[Ranking], runs: Sequence[Finished]) -> list[Panel]:

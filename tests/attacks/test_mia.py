@@ -81,6 +81,22 @@ def test_the_adaptive_attacker_finds_members_by_the_label_alone_whatever_the_def
     assert accuracy(inference, membership) > 0.7
 
 
+def test_the_adaptive_attacker_learns_what_no_score_tells():
+    """Of members the target is surer than of others in one half of the classes, and less sure in the other half."""
+    parts = [plant(1_200, sure=sure, right=1.0, seed=seed) for seed, sure in enumerate((0.9, 0.45))]
+    members_sure, others_unsure = (part.take((part.labels < 5).nonzero().flatten()) for part in parts)
+    others_sure, members_unsure = (part.take((part.labels >= 5).nonzero().flatten()) for part in parts)
+    candidates, membership = candidates_of(members_sure.join(members_unsure), others_sure.join(others_unsure))
+    inferences = run(candidates)
+    assert auc(inferences["adaptive"].scores, membership).value > 0.95
+    assert accuracy(inferences["adaptive"], membership) > 0.9
+
+
+def test_the_adaptive_attacker_works_with_few_known_images():
+    candidates, membership = candidates_of(plant(6, sure=0.9, right=1.0, seed=0), plant(6, sure=0.3, right=1.0, seed=1))
+    assert accuracy(run(candidates)["adaptive"], membership) > 0.5
+
+
 def test_hidden_scores_hide_members_whom_the_label_does_not_tell(confident):
     candidates, membership = confident
     for inference in run(candidates, defence=LabelOnly()).values():

@@ -16,6 +16,7 @@ from privattack.metrics import (
     auc,
     balanced_accuracy,
     fit_threshold,
+    over_repetitions,
     ppv,
     roc,
     tpr_at_fpr,
@@ -168,6 +169,14 @@ def test_a_tie_is_a_coin():
     assert tpr_at_fpr(scores, membership, 0.1).value == pytest.approx(0.5)
     np.testing.assert_array_equal(np.unique(accused(scores, membership, 0.1)), [0.0, 0.5])
     assert roc(scores, membership)[1].tolist() == [0.0, 1.0, 1.0]
+
+
+def test_a_score_of_too_few_levels_for_a_rate_says_so():
+    membership = np.arange(400) < 200
+    scores = np.where(np.arange(400) % 4 == 0, 0.0, 1.0)
+    assert "2 levels" in tpr_at_fpr(scores, membership, 0.1).note
+    assert "2 levels" in over_repetitions([tpr_at_fpr(scores, membership, 0.1)] * 2).to_json()["note"]
+    assert tpr_at_fpr(np.arange(400) // 2.0, membership, 0.1).note is None
 
 
 def test_what_chance_comes_to():
