@@ -13,7 +13,9 @@ from privattack.results.naming import label, varying
 from privattack.results.result import Checked
 
 JUNIT, SARIF = "claims.xml", "claims.sarif"
-LEVELS = {"holds": ("pass", "none"), "refuted": ("fail", "error"), "undecided": ("review", "warning")}
+LEVELS = {"refuted": "error", "undecided": "warning"}
+# Code scanning wants a place in a file, and shows results that pass, too: those are left out.
+PLACE = {"artifactLocation": {"uri": "claims.yaml"}, "region": {"startLine": 1}}
 
 
 def write_claims(folder: Path, runs: Sequence[Finished]) -> None:
@@ -50,18 +52,16 @@ def _named(runs: Sequence[Finished]) -> Iterator[tuple[str, Checked]]:
 
 def _sarif(checked: Sequence[tuple[str, Checked]]) -> dict:
     rules = dict.fromkeys(one.claim for _, one in checked)
-    results = []
-    for run, one in checked:
-        kind, level = LEVELS[one.state]
-        results.append(
-            {
-                "ruleId": one.claim,
-                "kind": kind,
-                "level": level,
-                "message": {"text": one.said},
-                "locations": [{"logicalLocations": [{"name": run}]}],
-            }
-        )
+    results = [
+        {
+            "ruleId": one.claim,
+            "level": LEVELS[one.state],
+            "message": {"text": one.said},
+            "locations": [{"physicalLocation": PLACE, "logicalLocations": [{"name": run}]}],
+        }
+        for run, one in checked
+        if one.state in LEVELS
+    ]
     driver = {"name": "privattack", "version": privattack.__version__, "rules": [{"id": rule} for rule in rules]}
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
