@@ -56,7 +56,7 @@ def test_handwriting_is_refused_beside_images_of_another_shape(source, group):
 def test_noise_and_folders_take_the_targets_shape(tmp_path):
     Image.new("RGB", (50, 40), (200, 100, 0)).save(tmp_path / "one.png")
     test = colour().test
-    for source in (Noise(count=5), Folder(path=str(tmp_path))):
+    for source in (Noise(count=5), Folder(path=str(tmp_path), cache=str(tmp_path / "cache"))):
         found, _ = source.images("pool", held_out=test, test=test, classes=4)
         assert found.shape == (3, 20, 24)
     assert found.images[0].float().mean(dim=(1, 2)).tolist() == [200.0, 100.0, 0.0]

@@ -1,7 +1,7 @@
 """A cache of decoded images, addressed by what the files hold.
 
     <cache>/<listing>.content       the address of what files of these names, sizes and times hold
-            <content>.safetensors   the images, and a checksum of them
+            <content>.safetensors   the images, which of the files they are, and a checksum of the images
 
 Where names, sizes and times are those of an earlier start, no file is opened. Otherwise all are read, and decoded
 only if no images lie at the address of their bytes. The cache may be deleted at any time.
@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from filelock import FileLock
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from privattack.atomic_write import write_whole
-from privattack.data.image_files import Colour, decode, in_parallel
+from privattack.data.image_files import Colour, Size, decode, in_parallel
 from privattack.errors import SettingError
 
-VERSION = 1  # of how files are decoded
+VERSION = 2  # of how files are decoded
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +45,23 @@ def listed(folder: Path, paths: Sequence[str]) -> tuple[ListedFile, ...]:
     return tuple(ListedFile(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
 
 
+class Decoded(NamedTuple):
+    """Images, and which of the files each is."""
+
+    images: UInt8[Tensor, "n c h w"]
+    places: Int64[Tensor, " n"]
+
+
 def decoded(
-    folder: Path, files: Sequence[ListedFile], *, path: str, size: int | None, colour: Colour | None, cache: str
-) -> UInt8[Tensor, "n c h w"]:
+    folder: Path,
+    files: Sequence[ListedFile],
+    *,
+    path: str,
+    size: Size | None,
+    colour: Colour | None,
+    cache: str,
+    skip: bool = False,
+) -> Decoded:
     """Return the images in the order of the files; see `decode`, which is asked where they are not in the cache.
 
     Raises:
@@ -55,25 +69,25 @@ def decoded(
     """
     names = [file.name for file in files]
     store = Path(os.path.normpath(Path(cache).expanduser()))
-    listing = _hash([VERSION, size, colour, str(folder.resolve()), files])
+    listing = _hash([VERSION, size, colour, skip, str(folder.resolve()), files])
     try:
         store.mkdir(parents=True, exist_ok=True)
         with FileLock(store / f"{listing}.lock"):
             known = store / f"{listing}.content"
             if (
                 known.is_file()
-                and (images := _read(store / f"{known.read_text(errors='replace')}.safetensors")) is not None
+                and (found := _read(store / f"{known.read_text(errors='replace')}.safetensors")) is not None
             ):
-                return images
+                return found
             log.info("Reading %d images below %s", len(names), folder)
             hashes = in_parallel(lambda name: hashlib.blake2b((folder / name).read_bytes()).hexdigest(), names)
-            content = _hash([VERSION, size, colour, list(zip(names, hashes, strict=True))])
+            content = _hash([VERSION, size, colour, skip, list(zip(names, hashes, strict=True))])
             kept = store / f"{content}.safetensors"
-            if (images := _read(kept)) is None:
-                images = decode(folder, names, path=path, size=size, colour=colour)
-                write_whole(kept, save({"images": images}, {"checksum": _checksum(images)}))
+            if (found := _read(kept)) is None:
+                found = Decoded(*decode(folder, names, path=path, size=size, colour=colour, skip=skip))
+                write_whole(kept, save(found._asdict(), {"checksum": _checksum(found.images)}))
             write_whole(known, content.encode())
-            return images
+            return found
     except OSError as error:
         raise SettingError(
             {"cache": cache, "path": path},
@@ -81,13 +95,13 @@ def decoded(
         ) from error
 
 
-def _read(path: Path) -> UInt8[Tensor, "n c h w"] | None:
+def _read(path: Path) -> Decoded | None:
     """Return the images at an address, mapped into memory; None where they are not there whole."""
     try:
         with safe_open(path, framework="pt") as opened:
-            images: Tensor = opened.get_tensor("images")
-            if opened.metadata()["checksum"] == _checksum(images):
-                return images
+            found = Decoded(*map(opened.get_tensor, Decoded._fields))
+            if opened.metadata()["checksum"] == _checksum(found.images):
+                return found
             why: object = "its checksum is another"
     except FileNotFoundError:
         return None

@@ -99,7 +99,8 @@ def _read(
     if len(parts) == 1:
         check_classes(torch.tensor(parts[0].labels), parts[0].classes, path=path, least=2)
     files = [file for part in parts for file in part.files]
-    images = decoded(root, files, path=path, size=size, colour=colour, cache=cache)
+    square = None if size is None else (size, size)
+    images = decoded(root, files, path=path, size=square, colour=colour, cache=cache).images
     both = LabelledImages(images, torch.tensor([label for part in parts for label in part.labels]))
     if len(parts) == 1:
         train, test = (both.take(places) for places in split_by_class(both.labels, test_share=test_share, seed=seed))

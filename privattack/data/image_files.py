@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 from PIL import Image
 from pydantic import Field
 from torch import Tensor
@@ -18,6 +18,7 @@ from torch import Tensor
 from privattack.errors import SettingError, shown
 
 Side = Annotated[int, Field(ge=1, le=4_096)]  # pixels
+Size = tuple[int, int]  # across and down
 Colour = Literal["grey", "rgb"]
 Answer = TypeVar("Answer")
 
@@ -36,18 +37,19 @@ class _UnreadableError(Exception):
 
 
 def decode(
-    folder: Path, names: Sequence[str], *, path: str, size: int | None, colour: Colour | None
-) -> UInt8[Tensor, "n c h w"]:
-    """Return the images in the order of their names.
+    folder: Path, names: Sequence[str], *, path: str, size: Size | None, colour: Colour | None, skip: bool
+) -> tuple[UInt8[Tensor, "n c h w"], Int64[Tensor, " n"]]:
+    """Return the images in the order of their names, and the places of their names.
 
     Args:
-        folder, names: where the files lie, and their paths below it; one or more.
+        folder, names: where the files lie, and their paths below it.
         path: the setting `path`, for sentences.
-        size: the side in pixels of the square that every image is brought to, bicubic; None leaves sizes as they are.
+        size: the pixels across and down that every image is brought to, bicubic; None leaves sizes as they are.
         colour: what every image is turned into; None leaves colours as they are.
+        skip: whether files that are no images are left out, and not refused.
 
     Raises:
-        SettingError: a file is no image of 8 bits a channel, or images differ in size or in channels.
+        SettingError: a file is no image of 8 bits a channel, or none is; or images differ in size or in channels.
     """
 
     def read(name: str) -> np.ndarray | str:
@@ -57,17 +59,24 @@ def decode(
             return str(error)
 
     images: list[np.ndarray] = []
+    places: list[int] = []
     broken: list[str] = []
-    for name, image in zip(names, in_parallel(read, names), strict=True):
+    for place, image in enumerate(in_parallel(read, names)):
         if isinstance(image, str):
-            broken.append(f"{shown(name)} ({image})")
+            broken.append(f"{shown(names[place])} ({image})")
         else:
             images.append(image)
-    if broken:
+            places.append(place)
+    if broken and not skip:
         some = ", ".join(broken[:3]) + (", ..." if len(broken) > 3 else "")
         raise SettingError(
             {"path": path},
             f"{len(broken)} of {len(names)} files cannot be used, {some}; mend them, or take them out of the folder",
+        )
+    if not images:
+        raise SettingError(
+            {"path": path},
+            f"holds no image that can be read, of {len(names)} files; give a folder with images, such as .png or .jpg",
         )
     channels = Counter(image.shape[2] for image in images)
     if len(channels) > 1:
@@ -86,7 +95,7 @@ def decode(
             f"images differ in size, most have {one[1]}x{one[0]} pixels, {shown(example)} has {other[1]}x{other[0]}; "
             "set size to the side in pixels that all are brought to, such as 32",
         )
-    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous(), torch.tensor(places)
 
 
 def in_parallel(function: Callable[[str], Answer], names: Sequence[str]) -> Iterator[Answer]:
@@ -100,15 +109,15 @@ def in_parallel(function: Callable[[str], Answer], names: Sequence[str]) -> Iter
             yield from answers
 
 
-def _decode(path: Path, size: int | None, colour: Colour | None) -> UInt8[np.ndarray, "h w c"]:
+def _decode(path: Path, size: Size | None, colour: Colour | None) -> UInt8[np.ndarray, "h w c"]:
     try:
         with Image.open(path) as image:
             if image.mode in DEEP:
                 raise _UnreadableError("has more than 8 bits a pixel")
             grey = colour == "grey" or (colour is None and image.mode in GREY)
             converted = image.convert("L" if grey else "RGB")
-            if size is not None and converted.size != (size, size):
-                converted = converted.resize((size, size), Image.Resampling.BICUBIC)
+            if size is not None and converted.size != size:
+                converted = converted.resize(size, Image.Resampling.BICUBIC)
     except UNREADABLE as error:
         raise _UnreadableError("is no whole image") from error
     pixels = np.asarray(converted)

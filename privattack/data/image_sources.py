@@ -10,22 +10,22 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
 from privattack.checks import PathText, Seed, checked
+from privattack.data.decoded import decoded, listed
 from privattack.data.emnist_conversion import emnist_like
-from privattack.data.image_files import UNREADABLE
+from privattack.data.image_files import Colour
 from privattack.data.images import LabelledImages, Shape
 from privattack.data.sources import EMNIST_CLASSES, Split, emnist_part, usps_part
-from privattack.errors import UserError
+from privattack.errors import SettingError, UserError
 from privattack.randomness import generator
 
 log = logging.getLogger(__name__)
 
 Group = Literal["pool", "nonmembers"]
-MODES = {1: "L", 3: "RGB"}  # Pillow's names of images with so many channels
+COLOURS: dict[int, Colour] = {1: "grey", 3: "rgb"}  # by number of channels
 Found = tuple[LabelledImages, bool]  # images in a fixed order, and whether their labels are classes of the target
 WITHOUT_FILES: dict[Group, str] = {
     "pool": "pool=test works without it",
@@ -166,10 +166,11 @@ def _converted(pixels: bytes) -> UInt8[Tensor, "n 28 28"]:
 class Folder(ImageSource):
     """Any images below a folder, brought to the target's shape; those in different folders are different classes.
 
-    White on black, as MNIST is; `invert` turns black on white around.
+    White on black, as MNIST is; `invert` turns black on white around. `cache` is where decoded images are kept.
     """
 
     path: PathText
+    cache: PathText
     invert: bool = False
 
     def images(self, group: Group, *, held_out: LabelledImages, test: LabelledImages, classes: int) -> Found:
@@ -179,31 +180,31 @@ class Folder(ImageSource):
             UserError: there is no such folder, or no image in it; or the target's images are neither grey nor colour.
         """
         channels, height, width = test.shape
-        if channels not in MODES:
+        if channels not in COLOURS:
             raise UserError(
                 f"{group}=folder: makes images of 1 or 3 channels, and the target's have {channels}; use {group}=test."
             )
-        paths = sorted(path for path in Path(self.path).expanduser().rglob("*") if path.is_file())
-        images, folders, left_out = [], [], []
-        for path in paths:
-            try:
-                with Image.open(path) as image:
-                    whole = image.convert(MODES[channels]).resize((width, height), Image.Resampling.BICUBIC)
-                    images.append(np.array(whole).reshape(height, width, channels))
-                folders.append(str(path.parent))
-            except UNREADABLE:
-                left_out.append(path.name)
-        if not images:
-            raise UserError(
-                f"{group}.path={self.path}: holds no image that can be read, of {len(paths)} files; give a folder with "
-                "images, such as .png or .jpg."
+        root = Path(self.path).expanduser().resolve()
+        paths = sorted(path for path in root.rglob("*") if path.is_file())
+        try:
+            found, places = decoded(
+                root,
+                listed(root, [*map(str, paths)]),
+                path=self.path,
+                size=(width, height),
+                colour=COLOURS[channels],
+                cache=self.cache,
+                skip=True,
             )
+        except SettingError as error:
+            raise error.under(group) from error
+        left_out = [path.name for place, path in enumerate(paths) if place not in {*places.tolist()}]
         if left_out:
             few = ", ".join(left_out[:3]) + (", ..." if len(left_out) > 3 else "")
             log.warning("%s.path=%s: %d files are no images and are left out: %s", group, self.path, len(left_out), few)
-        pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
+        folders = [str(paths[place].parent) for place in places.tolist()]
         labels = torch.from_numpy(np.unique(folders, return_inverse=True)[1])
-        return LabelledImages(255 - pixels if self.invert else pixels, labels), False
+        return LabelledImages(255 - found if self.invert else found, labels), False
 
 
 @checked

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from privattack.data import image_sources
+from privattack.data import decoded, image_sources
 from privattack.data.emnist_conversion import emnist_like
 from privattack.data.image_sources import Emnist, EmnistLike, Folder, Holdout, Noise, TestPart, Usps
 from privattack.data.images import LabelledImages
@@ -20,6 +20,13 @@ GROUPS = ("pool", "nonmembers")
 @pytest.fixture
 def parts(make_images):
     return {"held_out": make_images(12), "test": make_images(8, seed=1), "classes": 10}
+
+
+@pytest.fixture
+def folder(tmp_path_factory):
+    """Return a function that makes a folder's source, with one cache for a whole test."""
+    cache = tmp_path_factory.mktemp("cache")
+    return lambda path, **settings: Folder(path=str(path), cache=str(cache), **settings)
 
 
 @pytest.fixture
@@ -135,25 +142,27 @@ def save(path, array):
     Image.fromarray(array).save(path)
 
 
-def test_a_folder_of_images_of_any_kind(parts, tmp_path, caplog):
+def test_a_folder_of_images_of_any_kind(parts, folder, tmp_path, caplog):
     bright = np.full((50, 40, 3), 200, dtype=np.uint8)
     save(tmp_path / "b" / "colour.png", bright)
     save(tmp_path / "a" / "grey.jpg", np.zeros((28, 28), dtype=np.uint8))
     (tmp_path / "a" / "notes.txt").write_text("no image")
     (tmp_path / "b" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
     with caplog.at_level(logging.WARNING):
-        found, has_labels = Folder(path=str(tmp_path)).images("pool", **parts)
+        found, has_labels = folder(tmp_path).images("pool", **parts)
     assert found.images.shape == (2, 1, 28, 28)
     assert found.images.float().mean(dim=(1, 2, 3)).tolist() == [0.0, 200.0]
     assert found.labels.tolist() == [0, 1]
     assert not has_labels
     assert f"pool.path={tmp_path}: 2 files are no images and are left out: notes.txt, broken.png" in caplog.text
-    inverted, _ = Folder(path=str(tmp_path), invert=True).images("pool", **parts)
+    inverted, _ = folder(tmp_path, invert=True).images("pool", **parts)
     assert inverted.images.float().mean(dim=(1, 2, 3)).tolist() == [255.0, 55.0]
 
 
 @pytest.mark.parametrize(("kind", "place", "value"), [("BLP", 4, 7), ("BLP", 8, 7), ("AVIF", -29, 0), ("PNG", 30, 0)])
-def test_one_broken_image_of_any_format_is_left_out_and_counted_once(kind, place, value, parts, tmp_path, caplog):
+def test_one_broken_image_of_any_format_is_left_out_and_counted_once(
+    kind, place, value, parts, folder, tmp_path, caplog
+):
     save(tmp_path / "whole.png", np.zeros((28, 28), dtype=np.uint8))
     content = io.BytesIO()
     Image.new("P", (28, 28)).save(content, kind) if kind == "BLP" else Image.new("L", (28, 28)).save(content, kind)
@@ -161,22 +170,33 @@ def test_one_broken_image_of_any_format_is_left_out_and_counted_once(kind, place
     broken[place] = value
     (tmp_path / "broken").write_bytes(broken[:-12])
     with caplog.at_level(logging.WARNING):
-        found, _ = Folder(path=str(tmp_path)).images("pool", **parts)
+        found, _ = folder(tmp_path).images("pool", **parts)
     assert len(found) == 1
     assert caplog.messages == [f"pool.path={tmp_path}: 1 files are no images and are left out: broken"]
 
 
-def test_a_pool_lies_in_the_home_that_a_tilde_means(parts, tmp_path, monkeypatch):
+def test_a_pool_is_decoded_once(parts, folder, tmp_path, monkeypatch, caplog):
+    save(tmp_path / "one.png", np.full((28, 28), 7, dtype=np.uint8))
+    (tmp_path / "notes.txt").write_text("no image")
+    first, _ = folder(tmp_path).images("pool", **parts)
+    monkeypatch.setattr(decoded, "decode", None)
+    caplog.clear()
+    again, _ = folder(tmp_path).images("pool", **parts)
+    assert torch.equal(first.images, again.images)
+    assert caplog.messages == [f"pool.path={tmp_path}: 1 files are no images and are left out: notes.txt"]
+
+
+def test_a_pool_lies_in_the_home_that_a_tilde_means(parts, folder, tmp_path, monkeypatch):
     save(tmp_path / "mine" / "one.png", np.zeros((28, 28), dtype=np.uint8))
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert len(Folder(path="~/mine").images("pool", **parts)[0]) == 1
+    assert len(folder("~/mine").images("pool", **parts)[0]) == 1
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_a_folder_without_an_image_is_refused(parts, exists, tmp_path):
+def test_a_folder_without_an_image_is_refused(parts, folder, exists, tmp_path):
     path = tmp_path if exists else tmp_path / "nowhere"
     with pytest.raises(UserError, match=r"^pool\.path=.*: holds no image that can be read, of 0 files; give a folder"):
-        Folder(path=str(path)).images("pool", **parts)
+        folder(path).images("pool", **parts)
 
 
 def test_settings_show_in_the_name():
