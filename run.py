@@ -3,7 +3,7 @@
 python run.py --help
 """
 
-from privattack.command_line.main import main
+from privattack.__main__ import main
 
 if __name__ == "__main__":
     main()

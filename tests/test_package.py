@@ -35,7 +35,7 @@ def test_a_wheel_holds_the_package_its_settings_and_a_command(wheel):
     }
     assert "privattack/py.typed" in package
     assert held == package | settings
-    assert "privattack = privattack.command_line.main:main" in commands
+    assert "privattack = privattack.__main__:main" in commands
 
 
 @pytest.mark.slow

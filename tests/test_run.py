@@ -104,6 +104,28 @@ def test_an_interrupted_run_says_so_and_leaves_the_store_alone(stopped):
     assert len(list(folder.glob("outputs/store/*/training.ckpt"))) == 1
 
 
+def test_an_interrupt_while_the_program_loads_ends_it_in_silence(tmp_path):
+    process = start(tmp_path)
+    time.sleep(0.3)  # Hydra, and then PyTorch, are being imported
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[0]
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_interrupt_once_all_is_done_ends_the_program_in_silence():
+    program = (
+        "import atexit, os, signal, sys\n"
+        "sys.argv = ['run.py', '--help']\n"
+        "from privattack.__main__ import main\n"
+        "atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 def test_two_processes_at_once_finish_a_killed_training_once_to_the_same_result(stopped, uninterrupted):
     folder, status, _ = stopped[signal.SIGKILL]
     assert status == -signal.SIGKILL

@@ -9,7 +9,8 @@ from omegaconf import OmegaConf
 
 from privattack.api.results import Results, load
 from privattack.command_line.compose import composed
-from privattack.command_line.job import remove_unfinished
+from privattack.command_line.left_as_found import found_in, leave_as_found
+from privattack.command_line.refused_files import refusals_named
 from privattack.command_line.resolvers import run_name
 from privattack.errors import UserError
 
@@ -39,11 +40,13 @@ def run(overrides: Sequence[str] = (), *, folder: str | Path | None = None) -> R
     # PyTorch takes seconds: not before the settings are found to be sound.
     from privattack.experiment import run as run_experiment
 
+    found = found_in(place)
     place.mkdir(parents=True, exist_ok=True)
     try:
-        run_experiment(config, choices, place)
+        with refusals_named(config, place):
+            run_experiment(config, choices, place)
     finally:
-        remove_unfinished(place)
+        leave_as_found(place, found)
     (place / ".hydra").mkdir(exist_ok=True)
     OmegaConf.save(config, place / ".hydra" / "config.yaml")
     OmegaConf.save(OmegaConf.create(words), place / ".hydra" / "overrides.yaml")

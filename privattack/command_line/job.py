@@ -2,9 +2,7 @@
 
 import logging
 import os
-import shutil
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,8 +13,11 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from privattack.atomic_write import write_whole
+from privattack.command_line.left_as_found import found_by_job, leave_as_found
+from privattack.command_line.refused_files import refusals_named
 from privattack.command_line.resolvers import register_resolvers
 from privattack.command_line.sentences import sentence
+from privattack.command_line.sweep import Sweep
 from privattack.command_line.vocabulary import check_added
 from privattack.errors import UserError
 
@@ -36,6 +37,8 @@ def job(config: DictConfig) -> float | None:
     """
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
+    found = found_by_job(folder) if Sweep.found is None else Sweep.found
+    logging.raiseExceptions = False  # a log that cannot be written does not fill the screen with tracebacks
     _share_cores()
     # Here and not above: pydantic is of no use to `--help`, and takes half as long.
     from privattack import settings
@@ -50,14 +53,15 @@ def job(config: DictConfig) -> float | None:
         from privattack.results.figures import headline_figure
 
         choices = {group: option for group, option in hydra.runtime.choices.items() if option is not None}
-        return headline_figure(run(config, choices, folder))
+        with refusals_named(config, folder):
+            return headline_figure(run(config, choices, folder))
     # Lightning turns an interrupted training into SystemExit.
     except (KeyboardInterrupt, SystemExit) as interrupt:
-        remove_unfinished(folder)
+        leave_as_found(folder, found)
         raise KeyboardInterrupt from interrupt
     except (UserError, HydraException, OmegaConfBaseException) as error:
         why = sentence(error, hydra.overrides.task)
-        remove_unfinished(folder)
+        leave_as_found(folder, found)
         if hydra.mode is not RunMode.MULTIRUN:
             print(f"Error: {why}", file=sys.stderr)
             sys.exit(1)
@@ -92,22 +96,3 @@ def _write_failure(why: str, config: DictConfig) -> None:
     failure = {"job": hydra.job.num, "run": {**run, "config": settings}, "why": why}
     # What made the job fail may be no number that JSON knows.
     write_whole(folder / "failure.json", to_json(failure, indent=2, inf_nan_mode="strings", fallback=str))
-
-
-def remove_unfinished(folder: Path) -> None:
-    """Remove what this run wrote, and nothing else: the folder may be the user's own."""
-    if not (folder / "result.json").exists():
-        for handler in [*logging.getLogger().handlers]:
-            # One that stays would write the log again; others are the caller's own.
-            if isinstance(handler, logging.FileHandler) and Path(handler.baseFilename).parent == folder.resolve():
-                handler.close()
-                logging.getLogger().removeHandler(handler)
-        shutil.rmtree(folder / ".hydra", ignore_errors=True)
-        for pattern in ("run.log", "events.out.tfevents.*", "splits.npz", "training.csv", "roc.csv", "histograms.csv"):
-            for path in folder.glob(pattern):
-                path.unlink()
-        with suppress(OSError):  # it holds something of the user's
-            folder.rmdir()
-    if folder.parent.parent == Path("outputs").resolve():
-        with suppress(OSError):  # it holds another run
-            folder.parent.rmdir()

@@ -11,9 +11,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from privattack.command_line.claim_file import words_of
 from privattack.command_line.job import job
+from privattack.command_line.left_as_found import leave_as_found
+from privattack.command_line.refused_files import FULL, refusal
 from privattack.command_line.sentences import sentence
 from privattack.command_line.sweep import Sweep, claims_status, failures, remove_if_empty
 from privattack.command_line.vocabulary import CONF, no_option
+from privattack.interrupts import INTERRUPTED, interruptible
 from privattack.report.hydra_callback import report
 
 
@@ -29,10 +32,11 @@ def main() -> None:
         except ValueError as error:
             _refuse(str(error))
     sys.argv[1:] = overrides_first([*map(spelled_as_now, sys.argv[1:])])
-    Sweep.folder = Sweep.run = None
+    Sweep.folder = Sweep.run = Sweep.begun = Sweep.found = None
     program: Callable[[], None] = hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
-        program()
+        with interruptible():
+            program()
         broken_off = []
     else:
         broken_off = _in_sentences(program)
@@ -62,22 +66,30 @@ def _in_sentences(program: Callable[[], None]) -> list[str]:
     # Otherwise Hydra prints and swallows what is to become one sentence here.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        program()
+        with interruptible():
+            program()
+            sys.stdout.flush()
     except KeyboardInterrupt:
         print(
             "\nInterrupted. The store is sound; the same command goes on from the last epoch, or shadow model.",
             file=sys.stderr,
         )
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except (HydraException, OmegaConfBaseException) as error:
         _refuse(sentence(error, sys.argv[1:]))
     except BrokenPipeError:  # as of `--help | head`; nothing more can be said
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
+        # Hydra's own files, for a job says itself what it was refused.
+        folder = error.filename or (Sweep.begun if error.errno in FULL else None)
+        if Sweep.begun and Sweep.found is not None:
+            leave_as_found(Sweep.begun, Sweep.found)
         print(
-            f"Error: outputs: the run's folder {error.filename} cannot be written ({error.strerror}); "
-            "set hydra.run.dir (or hydra.sweep.dir) to a folder where you may write.",
+            f"Error: outputs: the run's folder {folder} cannot be written ({error.strerror}); "
+            "set hydra.run.dir (or hydra.sweep.dir) to a folder where you may write."
+            if folder
+            else f"Error: {refusal(error, {})}",
             file=sys.stderr,
         )
         sys.exit(1)

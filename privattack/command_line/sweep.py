@@ -1,12 +1,16 @@
 """What a sweep's own process knows of its jobs, whichever processes those run in."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any, ClassVar
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
+
+from privattack.command_line.left_as_found import Found, found_in
 
 
 class Sweep(Callback):
@@ -14,6 +18,14 @@ class Sweep(Callback):
 
     folder: ClassVar[Path | None] = None
     run: ClassVar[Path | None] = None  # the folder of a single run with claims
+    begun: ClassVar[Path | None] = None  # the folder that Hydra writes into
+    found: ClassVar[Found | None] = None  # what lay in a single run's folder before it
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        """Look into the folder of a run that is no job of a sweep, before Hydra writes into it."""
+        HydraConfig.instance().set_config(config)  # which the folder's name asks, and which Hydra does next
+        Sweep.begun = Path(os.path.abspath(config.hydra.run.dir))
+        Sweep.found = found_in(Sweep.begun)
 
     def on_run_end(self, config: DictConfig, **_: Any) -> None:
         """Name the folder of a run that is no job of a sweep."""
@@ -21,7 +33,7 @@ class Sweep(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Name the folder, once for all jobs."""
-        Sweep.folder = Path(config.hydra.sweep.dir)
+        Sweep.folder = Sweep.begun = Path(config.hydra.sweep.dir)
 
 
 def failures() -> list[str]:

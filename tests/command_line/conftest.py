@@ -2,6 +2,7 @@
 
 import logging
 import runpy
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -36,9 +37,12 @@ def run_py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 
 @pytest.fixture(autouse=True)
-def log_as_before() -> Iterator[None]:
-    """Take back how Hydra sets up the log of a job: it would go on writing to what a test captured and closed."""
-    handlers, level = logging.root.handlers[:], logging.root.level
+def log_and_interrupts_as_before() -> Iterator[None]:
+    """Take back how Hydra sets up the log of a job, which would go on writing to what a test captured and closed."""
+    handlers, level, raises = logging.root.handlers[:], logging.root.level, logging.raiseExceptions
+    interrupted = signal.getsignal(signal.SIGINT)
     yield
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
+    logging.raiseExceptions = raises
+    signal.signal(signal.SIGINT, interrupted)
