@@ -218,15 +218,33 @@ def test_the_overfit_experiment_is_a_sweep_over_all_attacks_on_a_small_target():
     assert attacks == {"Suite", "LabelOnlyAugmentation", "LabelOnlyBoundary"}
 
 
-def test_the_fashion_experiment_is_membership_and_extraction_on_a_small_target():
+@pytest.mark.parametrize(
+    ("words", "data", "members"),
+    [
+        (["experiment=fashion"], "fashion_mnist", 5_000),
+        (["experiment=cifar"], "cifar10", 2_500),
+        (["experiment=cifar", "data=folder", "data.path=mine"], "folder", 2_500),
+    ],
+)
+def test_fashion_and_cifar_are_membership_and_extraction_on_a_target_that_remembers(words, data, members):
     attacks = set()
-    for study in hydra_of("experiment=fashion").sweeper.params.study.split(","):
-        chosen = composed("experiment=fashion", f"study={study}")
-        assert (chosen.target.train_size, chosen.target.epochs, chosen.target.gamma) == (5_000, 30, 1.0)
-        assert chosen.data._target_.endswith("fashion_mnist")
+    for study in hydra_of(*words).sweeper.params.study.split(","):
+        chosen = composed(*words, f"study={study}")
+        assert (chosen.target.train_size, chosen.target.epochs, chosen.target.gamma) == (members, 30, 1.0)
+        assert chosen.data._target_.endswith(data)
         assert chosen.pool._target_.endswith("Holdout")
+        assert chosen.budget == {"shadow_suite": 20_000}.get(study, chosen.budget)
         attacks.add(chosen.attack._target_.rsplit(".", 1)[-1])
     assert attacks == {"Suite", "ModelExtraction"}
+
+
+@pytest.mark.parametrize("option", options("experiment"))
+def test_an_experiment_has_two_shadow_models_for_each_target(option):
+    swept = hydra_of(f"experiment={option}").sweeper.params or {}
+    studies = swept["study"].split(",") if "study" in swept else []
+    for words in [[f"study={study}"] for study in studies] or [[]]:
+        chosen = composed(f"experiment={option}", *words)
+        assert chosen.targets is None or 2 * chosen.targets <= chosen.shadow.count
 
 
 def test_the_honest_contrast_is_the_studys_recipe_on_half_of_mnist():
