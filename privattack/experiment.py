@@ -24,6 +24,7 @@ from privattack.own_target import TargetParts, split_of, target_parts
 from privattack.randomness import derive
 from privattack.report.console import table
 from privattack.report.tensorboard import RunLogger, write_events
+from privattack.results.compared import write_compared
 from privattack.results.files import write_arrays, write_table
 from privattack.results.result import Result
 from privattack.results.scores import write_scores
@@ -113,6 +114,7 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
     for name in outcome.verdicts[0].curves:
         columns, rows = _curves(outcome, name)
         write_table(folder / f"{name}.csv", columns, rows)
+    write_compared(folder, result)
     write_scores(folder, {verdict.name: verdict.images for verdict in outcome.verdicts})
     write_events(logger, result, list(outcome.curves))
     result.write(folder)

@@ -5,25 +5,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from privattack.findings.contests import placed
-from privattack.measurement import Measurement
 from privattack.results.contests import conditions, contender, contender_by_budget
-from privattack.results.figures import ahead, beyond, share
+from privattack.results.differences import difference, is_clear
+from privattack.results.figures import apart, share
 from privattack.results.naming import attributes, below, count, flat, label, varying
-from privattack.results.result import Result, Run
+from privattack.results.result import Attacker, Result, Run
 
 # What surrogates may differ in (older results hold a copy of it), and what has no part in an extraction.
 OWN = ("surrogate.network", "attack.surrogates.network", "transfer", "nonmembers", "shadow", "shadow_members")
-ByBudget = dict[int, Measurement]
+ByBudget = dict[int, Attacker]
 
 
 @dataclass(frozen=True)
 class Surrogates:
-    """Fidelity of surrogates by one attack on one target, by their architecture and budget.
+    """Surrogates by one attack on one target, by their architecture and budget.
 
     Attributes:
         architecture: the target's.
-        alike: of surrogates of that architecture.
-        others: of surrogates of another, by its name.
+        alike: those of that architecture.
+        others: those of another, by its name.
     """
 
     title: str
@@ -59,7 +59,7 @@ def _surrogates(results: Sequence[Result]) -> list[Surrogates]:
         fidelity = surrogates.alike if is_alike else surrogates.others.setdefault(_name(network), {})
         for budget, attacker in contender_by_budget(result).items():
             if attacker.figure("fidelity").given:
-                fidelity[budget] = attacker.figure("fidelity")
+                fidelity[budget] = attacker
     return list(found.values())
 
 
@@ -80,21 +80,22 @@ def _name(network: Mapping[str, Any]) -> str:
     return ", ".join([path if "." in path else path.lower(), *settings])
 
 
-def _sentence(architecture: str, other: str, pairs: Mapping[int, tuple[Measurement, Measurement]]) -> str:
-    gains = {budget: beyond(alike, different) for budget, (alike, different) in pairs.items()}
-    losses = {budget: beyond(different, alike) for budget, (alike, different) in pairs.items()}
-    budget = max(pairs, key=lambda one: max(gains[one], losses[one]))
-    alike, different = pairs[budget]
-    apart = 100 * abs(ahead(alike, different))
-    if gains[budget] > 0:
-        verdict = f"knowing the architecture is worth {apart:.1f} points"
-    elif losses[budget] > 0:
-        verdict = f"trained alike, the target's own is the worse one by {apart:.1f} points"
+def _sentence(architecture: str, other: str, pairs: Mapping[int, tuple[Attacker, Attacker]]) -> str:
+    gaps = {budget: difference(*pair, "fidelity", comparisons=len(pairs)) for budget, pair in pairs.items()}
+    budget = max(gaps, key=lambda one: max(gaps[one].known.low, -gaps[one].known.high))
+    alike, different = (attacker.figure("fidelity") for attacker in pairs[budget])
+    gap = gaps[budget]
+    if is_clear(gap):
+        verdict = f"knowing the architecture is worth {apart(gap)}"
+    elif gap.known.high < 0:
+        own, others = pairs[budget]
+        worse = difference(others, own, "fidelity", comparisons=len(pairs))
+        verdict = f"trained alike, the target's own is the worse one by {apart(worse)}"
     else:
         verdict = "knowing the architecture is worth nothing that can be measured"
     if len(pairs) > 1:
-        better, worse = (sum(gap > 0 for gap in gaps.values()) for gaps in (gains, losses))
-        verdict += f"; beyond the intervals it is ahead at {better} of {len(pairs)} budgets, behind at {worse}"
+        better, worst = sum(is_clear(one) for one in gaps.values()), sum(one.known.high < 0 for one in gaps.values())
+        verdict += f"; beyond chance it is ahead at {better} of {len(pairs)} budgets, behind at {worst}"
     return (
         f"at {count(budget)} queries a surrogate of the target's own architecture ({architecture}) reaches "
         f"{share(alike)} fidelity, one of another ({other}) {share(different)}: {verdict}."

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from privattack.findings.subjects import joined
+from privattack.measurement import Measurement
 from privattack.results.contests import Contest
-from privattack.results.figures import beyond, share
+from privattack.results.differences import is_clear
+from privattack.results.figures import apart, share
 from privattack.results.naming import count
 
 
@@ -15,19 +17,19 @@ def winners(found: Sequence[Contest]) -> list[str]:
 
 def _winner(contest: Contest) -> str:
     leads = {budget: contest.lead(budget) for budget in contest.budgets}
-    clear = [budget for budget in contest.budgets if leads[budget] > 0]
+    clear = [budget for budget in contest.budgets if is_clear(leads[budget])]
     if not clear:
         largest = contest.budgets[-1]
         (first, measured), *_ = contest.standing(largest)
         return (
-            f"at no budget does one of {len(contest.contestants)} attacks beat all others beyond the intervals; "
+            f"at no budget is one of {len(contest.contestants)} attacks ahead of all others beyond chance; "
             f"at {count(largest)} queries {first.name} leads with {share(measured)} fidelity."
         )
-    widest = max(clear, key=lambda budget: leads[budget])
+    widest = max(clear, key=lambda budget: leads[budget].known.low)
     (first, measured), (second, next_best), *_ = contest.standing(widest)
     sentence = (
         f"at {count(widest)} queries {first.name} is the best attack: {share(measured)} fidelity, "
-        f"{100 * leads[widest]:.1f} points beyond the intervals of all others "
+        f"{100 * leads[widest].known.low:.1f} points or more ahead of each other attack "
         f"(next: {second.name}, {share(next_best)})"
     )
     also: dict[str, list[int]] = {}
@@ -37,7 +39,7 @@ def _winner(contest: Contest) -> str:
     for name, budgets in also.items():
         sentence += f"; {'so it is' if name == first.name else f'{name} is'} at {_listed(budgets)}"
     if rest := [budget for budget in contest.budgets if budget not in clear]:
-        sentence += f"; at {_listed(rest)} none beats all others"
+        sentence += f"; at {_listed(rest)} none is ahead of all others beyond chance"
     return f"{sentence}."
 
 
@@ -49,33 +51,28 @@ def against_random(found: Sequence[Contest]) -> list[str]:
 
 
 def _strategy(name: str, compared: Sequence[Contest]) -> str:
-    won, lost, most = {}, {}, 0.0
+    won: dict[str, list[int]] = {}
+    lost: dict[str, list[int]] = {}
+    surest: Measurement | None = None
     for contest in compared:
         gaps = _gaps(contest, name)
-        won[contest.title] = [budget for budget, (ahead, _) in gaps.items() if ahead > 0]
-        lost[contest.title] = [budget for budget, (_, behind) in gaps.items() if behind > 0]
-        most = max([most, *(ahead for ahead, _ in gaps.values())])
+        won[contest.title] = [budget for budget, gap in gaps.items() if is_clear(gap)]
+        lost[contest.title] = [budget for budget, gap in gaps.items() if gap.known.high < 0]
+        surest = max([*gaps.values(), *([surest] if surest else [])], key=lambda gap: gap.known.low, default=None)
     beaten = f"; mea beats it {_where(lost)}" if any(lost.values()) else ""
-    if not any(won.values()):
-        return f"{name} beats mea (random queries) beyond the intervals at no budget{beaten}."
+    if surest is None or not any(won.values()):
+        return f"{name} beats mea (random queries) beyond chance at no budget{beaten}."
     never = [title for title, budgets in won.items() if not budgets]
     nowhere = f"; at no budget on {', '.join(never)}" if never else ""
-    return (
-        f"{name} beats mea (random queries) beyond the intervals {_where(won)}, by {100 * most:.1f} points at most"
-        f"{nowhere}{beaten}."
-    )
+    return f"{name} beats mea (random queries) {_where(won)}, by {apart(surest)} where it is surest{nowhere}{beaten}."
 
 
-def _gaps(contest: Contest, name: str) -> dict[int, tuple[float, float]]:
-    """Return by budget how far a strategy lies beyond random queries, and how far they beyond it."""
-    gaps, random = {}, contest.random
-    for budget, point in contest.contestants[name].points.items():
-        if random is None or budget not in random.points:
-            continue
-        ours, theirs = point.figure("fidelity"), random.points[budget].figure("fidelity")
-        if ours.given and theirs.given:
-            gaps[budget] = beyond(ours, theirs), beyond(theirs, ours)
-    return dict(sorted(gaps.items()))
+def _gaps(contest: Contest, name: str) -> dict[int, Measurement]:
+    """Return by budget how far a strategy is ahead of random queries, all budgets compared at once."""
+    ours, random = contest.contestants[name], contest.random
+    shared = sorted(ours.points.keys() & random.points.keys()) if random else []
+    gaps = {budget: contest.difference(ours, random, budget, comparisons=len(shared)) for budget in shared if random}
+    return {budget: gap for budget, gap in gaps.items() if gap.given}
 
 
 def _where(budgets: dict[str, list[int]]) -> str:

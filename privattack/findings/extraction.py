@@ -4,16 +4,15 @@ from privattack.findings.membership import data_sets_differ
 from privattack.findings.subjects import Finding, Subject
 from privattack.measurement import Measurement
 from privattack.results.curves import at_each_budget
+from privattack.results.differences import difference, is_clear
 from privattack.results.figures import (
     CHANCE,
     QUERYING,
     WORDS,
-    above,
-    ahead,
+    apart,
     best,
     compared_by,
     plain,
-    points,
     share,
     worded,
 )
@@ -38,16 +37,13 @@ def defence_costs(subject: Subject) -> Finding | None:
         after, before = defended.figure(metric), undefended.figure(metric)
         if _is_chance(before, metric, subject.open_service):
             continue  # nothing to lose
-        lost = above(before, after)
+        loss = difference(undefended, defended, metric, comparisons=len(QUERYING))
+        lost = is_clear(loss)
         # Of losses that cannot be measured, the one that is known best.
-        losses.append(ahead(before, after) if lost else after.known.low - after.known.high)
+        losses.append(loss.known.value if lost else after.known.low - after.known.high)
         verdict.append(f"{knowledge} loses {lost}")
         several = len(subject.open_service.having(knowledge)) > 1
-        cost = (
-            f"{points(before, after, metric)} of {WORDS.get(metric, metric)}"
-            if lost
-            else "nothing that can be measured"
-        )
+        cost = f"{apart(loss, metric)} of {WORDS.get(metric, metric)}" if lost else "nothing that can be measured"
         figures = f"{_of(defended, metric, named=several)} instead of {_of(undefended, metric, named=several)}"
         words.append(f"the {'best ' * several}{knowledge} attacker {cost} ({figures})")
     if not words:
@@ -68,7 +64,7 @@ def published_learns_nothing(subject: Subject) -> Finding | None:
         f"from {subject.result.run.budget:,} queries the published recipe learns nothing "
         f"({share(published)} fidelity), the adaptive attacker reaches {share(adaptive)}."
     )
-    return Finding(ahead(adaptive, published), sentence)
+    return Finding(subject.gap(["adaptive"], ["published"]).known.value, sentence)
 
 
 def _nothing(subject: Subject) -> bool:
@@ -91,28 +87,35 @@ def _learnt_nothing(result: Result) -> float:
 def published_underrates(subject: Subject) -> Finding | None:
     """An adaptive attacker beats the published one in the same run, from the same answers."""
     published, adaptive = subject.best("published"), subject.best("adaptive")
+    gap = subject.gap(["adaptive"], ["published"])
     # What is said of these already outweighs it.
-    if not above(adaptive, published) or _nothing(subject) or data_sets_differ(subject):
+    if not is_clear(gap) or _nothing(subject) or data_sets_differ(subject):
         return None
     judged = "the service" if subject.defence == "none" else subject.defence
     sentence = (
         f"the published attack underrates the risk: from the same answers of {judged} the adaptive attacker reaches "
         f"{share(adaptive)} {compared_by(subject.result)}, the published one {share(published)}."
     )
-    return Finding(ahead(adaptive, published), sentence)
+    return Finding(gap.known.value, sentence)
 
 
 def service_gives_nothing(subject: Subject) -> Finding | None:
     """A surrogate trained without a query is as good as any that was trained on answers, an adaptive attacker's too."""
     querying, without = subject.best(*QUERYING), subject.best("no_query")
-    if not querying.given or not without.given or not subject.best("adaptive").given or above(querying, without):
+    gap = _worth(subject)
+    if not gap.given or not subject.best("adaptive").given or is_clear(gap):
         return None
     beyond = "its choice of images" if _in_rounds(subject) else "the images"
     sentence = (
         f"the service gave away nothing measurable beyond {beyond}: a surrogate trained on the attacker's own labels "
         f"reaches {share(without)} fidelity, the best one trained on answers {share(querying)}."
     )
-    return Finding(ahead(without, querying), sentence)
+    return Finding(-gap.known.value, sentence)
+
+
+def _worth(subject: Subject) -> Measurement:
+    """Return by how much the best of those who query exceeds who never does."""
+    return subject.gap(QUERYING, ["no_query"], comparisons=max(len(subject.querying), 1))
 
 
 def _in_rounds(subject: Subject) -> bool:
@@ -123,14 +126,15 @@ def _in_rounds(subject: Subject) -> bool:
 def service_gives(subject: Subject) -> Finding | None:
     """The answers are worth something: the opposite of `service_gives_nothing`."""
     querying, without = subject.best(*QUERYING), subject.best("no_query")
-    if not above(querying, without):
+    gap = _worth(subject)
+    if not is_clear(gap):
         return None
     beyond = " beyond their choice of images" if _in_rounds(subject) else ""
     sentence = (
-        f"the service's answers are worth {points(querying, without)} of fidelity{beyond}: "
+        f"the service's answers are worth {apart(gap)} of fidelity{beyond}: "
         f"{share(querying)} with them, {share(without)} without a query."
     )
-    return Finding(ahead(querying, without), sentence)
+    return Finding(gap.known.value, sentence)
 
 
 def labels_change(subject: Subject) -> Finding | None:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from privattack.findings.subjects import Finding, Subject, joined
+from privattack.results.differences import difference, is_clear, unpaired
 from privattack.results.figures import (
     CHANCE,
     LOW_RATE,
     QUERYING,
     WORDS,
-    above,
     best,
     exceeds_chance,
     plain,
@@ -80,10 +80,12 @@ def _leaking(subject: Subject) -> list[Attacker]:
         return []
 
     def leaks(attacker: Attacker, metric: str) -> bool:
-        blind = subject.best("blind", metric=metric)
+        blind = best(subject.result, "blind", metric=metric)
         if not exceeds_chance(attacker, metric, len(subject.querying)):
             return False
-        return not blind.given or blind.known.low <= CHANCE[metric] or above(attacker.figure(metric), blind)
+        if blind is None or blind.figure(metric).known.low <= CHANCE[metric]:
+            return True
+        return is_clear(difference(attacker, blind, metric, comparisons=len(subject.querying)))
 
     for metric in (LOW_RATE, "auc"):
         known = [one for one in ranked(subject.querying, metric) if one.figure("auc").given]
@@ -107,17 +109,21 @@ def nothing_leaks(subject: Subject) -> Finding | None:
 
 
 def attacks_stand_out(subject: Subject) -> Finding | None:
-    """Some attacks, at most half of them, lie above all others beyond every interval; or none does.
+    """Some attacks, at most half of them, are each ahead of each of the others, image by image; or none is.
 
-    Of several such groups the one with the widest gap below it, from its lowest end to the others' highest.
+    The intervals of the differences hold for all pairs at once. Of several such groups the one that is ahead the most.
     """
     metric = ranking_metric(subject.querying)
     order = [one for one in ranked(subject.querying, metric) if one.figure(metric).given]
     if len(order) < SEVERAL or metric not in CHANCE or not _leaking(subject):
         return None
-    ends = [one.figure(metric).known for one in order]
+    pairs = len(order) * (len(order) - 1) // 2
+    least = [
+        [difference(one, other, metric, comparisons=pairs).known.low for other in order[place + 1 :]]
+        for place, one in enumerate(order)
+    ]
     gaps = {
-        size: min(end.low for end in ends[:size]) - max(end.high for end in ends[size:])
+        size: min(low for place in range(size) for low in least[place][size - 1 - place :])
         for size in range(1, len(order) // 2 + 1)
     }
     size = max(gaps, key=lambda size: gaps[size])
@@ -127,13 +133,15 @@ def attacks_stand_out(subject: Subject) -> Finding | None:
         others = f"each of the other {len(order) - size} attacks" if len(order) > size + 1 else "the other attack"
         reached = f"{figures[0]} to {figures[size - 1]}" if size > NAMED + 1 else joined(figures[:size])
         claim = (
-            f"{_names(leaders)} {'reach' if size > 1 else 'reaches'} {reached}, above {others} "
+            f"{_names(leaders)} {'reach' if size > 1 else 'reaches'} {reached}, ahead of {others} "
             f"(the best of them: {order[size].name}, {figures[size]})"
         )
     else:
-        near = [one for one, end in zip(order[1:], ends[1:], strict=True) if end.high >= ends[0].low]
-        overlap = f"intervals of {_names(near)} overlap" if len(near) > 1 else f"interval of {_names(near)} overlaps"
-        claim = f"no attack stands out from the others: {order[0].name} reaches {figures[0]}, and the {overlap} its own"
+        near = [one for one, low in zip(order[1:], least[0], strict=True) if low <= 0]
+        claim = (
+            f"no attack stands out from the others: {order[0].name} reaches {figures[0]}, and is not ahead of "
+            f"{_names(near)} beyond chance"
+        )
     sentence = f"{_over_targets(subject)}by {WORDS.get(metric, metric)} {claim}."
     return Finding(gaps[size], sentence, tuple(one.name for one in leaders))
 
@@ -141,7 +149,7 @@ def attacks_stand_out(subject: Subject) -> Finding | None:
 def attacks_together(subject: Subject) -> Finding | None:
     """What share of the members any attack finds, where it exceeds what so many attempts accuse wrongly."""
     found = subject.result.found
-    if not found or data_sets_differ(subject) or not above(found.any, found.any_fpr):
+    if not found or data_sets_differ(subject) or not is_clear(unpaired(found.any, found.any_fpr)):
         return None
     known = {name: figure for name, figure in found.attackers.items() if figure.given}
     alone = max(known, key=lambda name: known[name].known.value, default=None)

@@ -1,8 +1,10 @@
 """What findings are about, and what they are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privattack.measurement import Measurement
+from privattack.results.differences import difference
 from privattack.results.figures import QUERYING, best, compared_by
 from privattack.results.naming import attributes
 from privattack.results.result import Attacker, Result
@@ -30,6 +32,14 @@ class Subject:
         metric = metric or compared_by(self.result)
         attacker = best(self.result, *knowledge, metric=metric)
         return attacker.figure(metric) if attacker else Measurement.missing(0, "no such attacker")
+
+    def gap(self, first: Sequence[str], second: Sequence[str], *, comparisons: int = 1) -> Measurement:
+        """Return by how much the best attacker of some knowledge exceeds the best of another, by the same metric."""
+        metric = compared_by(self.result)
+        ours, theirs = (best(self.result, *knowledge, metric=metric) for knowledge in (first, second))
+        if ours is None or theirs is None:
+            return Measurement.missing(0, "no such attacker")
+        return difference(ours, theirs, metric, comparisons=comparisons)
 
 
 @dataclass(frozen=True)

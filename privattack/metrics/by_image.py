@@ -89,6 +89,11 @@ def shared(influences: Sequence[Influence] | Float[np.ndarray, "repetitions imag
     return min(max(common / own, 0.0), 1.0)
 
 
+def same_images(first: ByImage, second: ByImage) -> bool:
+    """Say whether two figures were measured on the same images in as many repetitions."""
+    return first.images == second.images and first.influence.shape == second.influence.shape
+
+
 def difference(first: ByImage, second: ByImage, *, comparisons: int = 1) -> Measurement:
     """Return by how much the first figure exceeds the second on the same images, paired image by image.
 
@@ -103,7 +108,7 @@ def difference(first: ByImage, second: ByImage, *, comparisons: int = 1) -> Meas
     Raises:
         ValueError: they were not measured in as many repetitions on the same images.
     """
-    if first.images != second.images or first.influence.shape != second.influence.shape:
+    if not same_images(first, second):
         raise ValueError("a paired difference needs the same images in as many repetitions")
     gaps = first.values - second.values
     influence = first.influence.astype(np.float64) - second.influence

@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from privattack.measurement import Measurement
 from privattack.report.cells import Cell, Line, Table, percent
 from privattack.report.drawing import REFERENCE, Panel, add_curve, empty_plot, show_legend
 from privattack.report.looks import LOOKS, Look, look
 from privattack.results.contests import Contest, Contestant
-from privattack.results.figures import FEW, beyond
+from privattack.results.differences import is_clear
+from privattack.results.figures import FEW
 from privattack.results.naming import count
 
 METRICS = {"fidelity": "fidelity", "accuracy_unqueried": "accuracy, unqueried"}
@@ -27,32 +29,31 @@ def _table(contest: Contest) -> Table:
     rows = []
     for budget in contest.budgets:
         standing = contest.standing(budget)
-        row: list[Cell] = [count(budget), _lead(standing[0][1], [measured for _, measured in standing[1:]])]
+        row: list[Cell] = [count(budget), _lead(contest.lead(budget))]
         if random is not None:
-            row.append(_over_random(standing, random))
+            row.append(_over_random(contest, budget, random))
         row += [[Line(one.name), percent(measured)] for one, measured in standing]
         rows.append([*row, *["-"] * (places - len(standing))])
     caption = (
-        f"Defence {contest.title}: fidelity in %, by each attack's adaptive attacker where it has one. A lead is what "
-        "lies between the best one's interval and the others', in points; where they overlap there is none."
+        f"Defence {contest.title}: fidelity in %, by each attack's adaptive attacker where it has one. The lead is in "
+        "points, image by image; its interval holds for all other attacks at once (Bonferroni)."
     )
     titles = ["Queries", "Best one's lead", *(["Over mea (random)"] if random else [])]
     titles += [f"{place}." for place in range(1, places + 1)]
     return Table(f"{contest.title}, compared", caption, titles, rows)
 
 
-def _lead(first: Measurement, others: Sequence[Measurement]) -> Line:
-    if (gap := beyond(first, *others)) > 0:
-        return Line(value=f"{100 * gap:.1f}" if gap >= 0.0005 else "under 0.1")
-    near = sum(other.known.high >= first.known.low for other in others)
-    return Line("none", note=f"{near} overlap{'s' * (near == 1)}")
+def _lead(gap: Measurement) -> Line:
+    return replace(percent(gap), note="" if is_clear(gap) else "none beyond chance")
 
 
-def _over_random(standing: Sequence[tuple[Contestant, Measurement]], random: Contestant) -> Cell:
-    theirs = next((measured for one, measured in standing if one is random), None)
-    if theirs is None:
+def _over_random(contest: Contest, budget: int, random: Contestant) -> Cell:
+    if budget not in random.points or not random.points[budget].figure("fidelity").given:
         return "-"
-    return Line("they are the best", small=True) if standing[0][0] is random else _lead(standing[0][1], [theirs])
+    best = contest.standing(budget)[0][0]
+    if best is random:
+        return Line("they are the best", small=True)
+    return _lead(contest.difference(best, random, budget, comparisons=1))
 
 
 def panels(found: Sequence[Contest]) -> list[Panel]:

@@ -18,7 +18,7 @@ from privattack.report.drawing import (
 from privattack.report.looks import LOOKS, Look, leaders, looks_of
 from privattack.results.collect import Finished
 from privattack.results.curves import runs_at_each_budget
-from privattack.results.figures import CHANCE, LOW_RATE, QUERYING, WORDS, ahead, best, compared_by
+from privattack.results.figures import CHANCE, LOW_RATE, QUERYING, WORDS, best, compared_by
 from privattack.results.naming import below, label, varying
 
 SHAPES = ("circle", "square", "diamond", "triangle-up", "x", "star", "pentagon", "triangle-down")
@@ -104,7 +104,7 @@ def privacy_against_utility(runs: Sequence[Finished]) -> list[Panel]:
             if attacker is None:
                 continue
             name, success = label(run.result.run, named), attacker.figure(metric)
-            if name not in strongest or ahead(success, strongest[name][1]) > 0:
+            if name not in strongest or success.known.value > strongest[name][1].known.value:
                 strongest[name] = (run, success)
         if len(strongest) < 2:
             continue

@@ -10,6 +10,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from privattack.errors import UserError
+from privattack.results.compared import NAME, with_compared
 from privattack.results.result import Failed, Job, Result
 
 log = logging.getLogger(__name__)
@@ -106,6 +107,10 @@ def _why(error: Exception) -> str:
 
 def _finished(path: Path) -> Finished:
     result = Result.from_json(path.read_bytes())
+    try:
+        result = with_compared(path.parent, result)
+    except (OSError, ValueError) as error:
+        log.warning("%s: cannot be read (%s); its attackers are compared without it.", path.with_name(NAME), error)
     rocs = _by_attacker(path.with_name("roc.csv"), Roc, ("fpr", "tpr"))
     bins = _by_attacker(path.with_name("histograms.csv"), Histogram, ("low", "high", "members", "nonmembers"))
     return Finished(path.parent, result, rocs, bins)

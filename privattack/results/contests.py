@@ -7,7 +7,8 @@ from functools import cached_property
 
 from privattack.measurement import Measurement
 from privattack.results.curves import at_each_budget
-from privattack.results.figures import best, beyond
+from privattack.results.differences import difference
+from privattack.results.figures import best
 from privattack.results.naming import FIELDS, IMMATERIAL, attributes, below, flat, label, varying
 from privattack.results.result import Attacker, Result
 
@@ -58,10 +59,15 @@ class Contest:
         ]
         return sorted((pair for pair in known if pair[1].given), key=lambda pair: -pair[1].known.value)
 
-    def lead(self, budget: int) -> float:
-        """Return by how much the best one's interval lies above all the others'; negative where they overlap."""
-        (_, first), *others = self.standing(budget)
-        return beyond(first, *(measured for _, measured in others))
+    def lead(self, budget: int) -> Measurement:
+        """Return by how much the best one exceeds the one whom it exceeds least surely, all others compared at once."""
+        (first, _), *others = self.standing(budget)
+        gaps = [self.difference(first, other, budget, comparisons=len(others)) for other, _ in others]
+        return min(gaps, key=lambda gap: gap.known.low)
+
+    def difference(self, first: Contestant, second: Contestant, budget: int, *, comparisons: int) -> Measurement:
+        """Return by how much one's fidelity exceeds another's at a budget."""
+        return difference(first.points[budget], second.points[budget], "fidelity", comparisons=comparisons)
 
 
 def contests(results: Sequence[Result]) -> list[Contest]:

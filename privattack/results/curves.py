@@ -23,7 +23,7 @@ def runs_at_each_budget(runs: Iterable[Finished]) -> list[Finished]:
 
 def _at(result: Result, budget: int) -> Result:
     attackers = [
-        Attacker(name=attacker.name, knowledge=attacker.knowledge, metrics=point.metrics)
+        Attacker(name=attacker.name, knowledge=attacker.knowledge, metrics=point.metrics, compared=point.compared)
         for attacker in result.attackers
         for point in attacker.curve
         if point.budget == budget

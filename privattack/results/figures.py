@@ -72,21 +72,6 @@ def _height(attacker: Attacker, metric: str) -> float:
     return float("-inf") if value is None else value
 
 
-def beyond(first: Measurement, *others: Measurement) -> float:
-    """Return how far the lower end of an interval lies above the upper ends of others; negative where it does not."""
-    return first.known.low - max(other.known.high for other in others)
-
-
-def ahead(first: Measurement, second: Measurement) -> float:
-    """Return by how much one value exceeds another."""
-    return first.known.value - second.known.value
-
-
-def above(first: Measurement, second: Measurement) -> bool:
-    """Say whether `first` lies above `second` beyond both intervals."""
-    return first.given and second.given and beyond(first, second) > 0
-
-
 def exceeds_chance(attacker: Attacker, metric: str, attackers: int = 1) -> bool:
     """Say whether an attacker, the best of several, does better than a coin, by the lower end of its interval."""
     measured = attacker.figure(metric)
@@ -128,7 +113,9 @@ def worded(measurement: Measurement, metric: str) -> str:
     return plain(measurement) if metric == "auc" else share(measurement)
 
 
-def points(first: Measurement, second: Measurement, metric: str = "") -> str:
-    """Return by how much `first` exceeds `second`: `18.1 points`, or `0.18` of AUC."""
-    away = ahead(first, second)
-    return f"{away:.2f}" if metric == "auc" else f"{100 * away:.1f} points"
+def apart(gap: Measurement, metric: str = "") -> str:
+    """Return a difference with its interval: `18.1 points [16.0, 20.2]`, or `0.18 [0.16, 0.20]` of AUC."""
+    if metric == "auc":
+        return plain(gap)
+    value, low, high = (100 * figure for figure in gap.known)
+    return f"{value:.1f} points [{low:.1f}, {high:.1f}]"

@@ -21,9 +21,9 @@ def test_a_blind_attacker_above_the_bound_is_a_difference_between_data_sets(make
 
 
 @pytest.mark.parametrize(("published", "adaptive", "words"), [
-    (0.70, 0.90, "label_only costs the published attacker 20.0 points of fidelity (70.0 % [68.0, 72.0] instead of "
-                 "90.0 % [88.0, 92.0]), and the adaptive attacker nothing that can be measured"),
-    (0.70, 0.80, "and the adaptive attacker 12.0 points"),
+    (0.70, 0.90, "label_only costs the published attacker 20.0 points [16.8, 23.2] of fidelity (70.0 % [68.0, 72.0] "
+                 "instead of 90.0 % [88.0, 92.0]), and the adaptive attacker nothing that can be measured"),
+    (0.70, 0.80, "and the adaptive attacker 12.0 points [8.8, 15.2]"),
     (0.89, 0.92, "label_only costs the published attacker nothing that can be measured"),
 ])  # fmt: skip
 def test_a_defence_is_compared_with_none_attacker_by_attacker(make_result, published, adaptive, words):
@@ -87,17 +87,17 @@ def test_what_learning_nothing_reaches_depends_on_the_number_of_classes(make_res
     assert said([result], "learns nothing") == holds
 
 
-@pytest.mark.parametrize(("adaptive", "holds"), [(0.75, True), (0.73, False)])
+@pytest.mark.parametrize(("adaptive", "holds"), [(0.75, True), (0.72, False)])
 def test_a_published_attack_that_underrates_the_risk(make_result, adaptive, holds):
     result = make_result({"published": {"fidelity": 0.7}, "adaptive": {"fidelity": adaptive}}, defence="flatten")
     assert said([result], "underrates the risk", "75.0 %" if holds else "") == holds
 
 
-@pytest.mark.parametrize(("without", "nothing"), [(0.87, True), (0.95, True), (0.85, False)])
+@pytest.mark.parametrize(("without", "nothing"), [(0.88, True), (0.95, True), (0.85, False)])
 def test_what_the_service_gave_away_beyond_the_images(make_result, without, nothing):
     result = make_result({"adaptive": {"fidelity": 0.9}, "no_query": {"fidelity": without}})
     assert said([result], "gave away nothing measurable beyond the images") == nothing
-    assert said([result], "answers are worth 5.0 points of fidelity") != nothing
+    assert said([result], "answers are worth 5.0 points [2.2, 7.8] of fidelity") != nothing
 
 
 def test_without_an_adaptive_attacker_nobody_says_that_the_service_gave_nothing(make_result):
@@ -210,7 +210,7 @@ def test_attacks_that_rise_above_the_others_are_named_with_the_best_of_the_rest(
     rates = {"loss": 0.012, "gap": 0.0, "lira": 0.081, "rmia": 0.079, "qmia": 0.03}
     sentence = (
         "Over 8 targets, by TPR at 1 % FPR lira and rmia reach 8.1 % [7.7, 8.5] and 7.9 % [7.5, 8.3], "
-        "above each of the other 3 attacks (the best of them: qmia, 3.0 % [2.6, 3.4])."
+        "ahead of each of the other 3 attacks (the best of them: qmia, 3.0 % [2.6, 3.4])."
     )
     assert sentence in findings(typed([make_suite(rates)]))
     assert said([make_suite(rates, targets=None)], "By TPR at 1 % FPR lira and rmia reach")
@@ -218,27 +218,27 @@ def test_attacks_that_rise_above_the_others_are_named_with_the_best_of_the_rest(
 
 def test_a_small_gap_at_the_top_does_not_hide_a_wide_one_below_it(make_suite):
     rates = {"best": 0.08, "second": 0.07, "third": 0.02, "fourth": 0.018}
-    assert said([make_suite(rates)], "best and second reach 8.0 %", "above each of the other 2 attacks")
+    assert said([make_suite(rates)], "best and second reach 8.0 %", "ahead of each of the other 2 attacks")
 
 
-def test_where_intervals_overlap_no_attack_stands_out(make_suite):
+def test_where_differences_may_be_chance_no_attack_stands_out(make_suite):
     rates = {"loss": 0.03, "lira": 0.081, "rmia": 0.079, "qmia": 0.075, "bavaria": 0.074}
     (sentence,) = [one for one in findings(typed([make_suite(rates)])) if "stands out" in one]
-    assert "lira reaches 8.1 % [7.7, 8.5], and the intervals of rmia, qmia and bavaria overlap" in sentence
+    assert "lira reaches 8.1 % [7.7, 8.5], and is not ahead of rmia, qmia and bavaria beyond chance" in sentence
 
 
 def test_without_a_rate_for_all_attacks_are_told_apart_by_auc(make_suite, measured):
     result = make_suite({"loss": 0.01, "lira": 0.08, "rmia": 0.02})
     result["attackers"][0]["metrics"]["tpr_at_fpr_0.01"] = measured(None)
     assert said(
-        [result], "by AUC lira reaches 0.62 [0.61, 0.63], above each of the other 2 attacks (the best of them: rmia"
+        [result], "by AUC lira reaches 0.62 [0.61, 0.63], ahead of each of the other 2 attacks (the best of them: rmia"
     )
 
 
 def test_where_nothing_leaks_no_attack_stands_out(make_suite):
     rates = {"loss": 0.001, "gap": 0.0, "lira": 0.005}
     assert not said([make_suite(rates, half_width=0.001)], "stands out")
-    assert not said([make_suite(rates, half_width=0.001)], "above each of the other")
+    assert not said([make_suite(rates, half_width=0.001)], "ahead of each of the other")
 
 
 @pytest.mark.parametrize(("accused", "holds"), [(0.03, True), (0.12, False)])
@@ -257,7 +257,7 @@ def test_a_defence_is_judged_by_the_best_of_a_suite_by_what_ranks_it(make_suite)
     defended = make_suite({"loss": 0.01, "gap": 0.0, "lira": 0.005, "label_only": 0.03}, defence="flatten")
     assert said(
         [undefended, defended],
-        "flatten costs the best adaptive attacker 5.0 points of TPR at 1 % FPR "
+        "flatten costs the best adaptive attacker 5.0 points [4.4, 5.6] of TPR at 1 % FPR "
         "(3.0 % [2.6, 3.4] by label_only instead of 8.0 % [7.6, 8.4] by lira)",
     )
     unharmed = make_suite({"lira": 0.08}, defence="flatten")

@@ -29,8 +29,9 @@ def test_the_table_has_a_row_per_budget_with_leads(found):
     assert table.titles == ["Queries", "Best one's lead", "Over mea (random)", "1.", "2.", "3."]
     few, some, many = table.rows
     best = [Line("activethief"), Line("[85.0, 87.0]", value="86.0")]
-    assert some[:4] == ["300", Line(value="4.0"), Line(value="4.0"), best]
-    assert (few[0], many[:2]) == ("100", ["1,000", Line("none", note="2 overlap")])
+    assert some[:4] == ["300", Line("[4.4, 7.6]", value="6.0"), Line("[4.6, 7.4]", value="6.0"), best]
+    assert few[0] == "100"
+    assert many[:2] == ["1,000", Line("[-0.6, 2.6]", value="1.0", note="none beyond chance")]
 
 
 def test_the_plots_have_a_line_per_attack_the_floor_and_the_target(found):

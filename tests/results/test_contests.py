@@ -1,5 +1,6 @@
 """Attacks are compared budget by budget, and only with those that differ in the attack alone."""
 
+import math
 from copy import deepcopy
 
 import pytest
@@ -32,8 +33,9 @@ def test_attacks_on_one_service_are_ranked_at_each_budget(results):
     (contest,) = contests(typed(results))
     assert contest.budgets == [100, 300, 1000]
     assert [one.name for one, _ in contest.standing(300)] == ["activethief", "mea", "knockoff"]
-    assert contest.lead(300) == pytest.approx(0.04)
-    assert contest.lead(1000) < 0
+    assert contest.lead(300).value == pytest.approx(0.06)
+    assert contest.lead(300).known.low == pytest.approx(0.06 - math.hypot(0.01, 0.01) * 2.2414 / 1.96, abs=1e-5)
+    assert contest.lead(1000).known.low < 0
     assert contest.random.name == "mea"
 
 
@@ -66,18 +68,19 @@ def test_settings_of_an_attack_are_contestants_of_their_own(make):
 
 def test_which_attack_is_best_and_where(results):
     assert findings(typed(results))[0] == (
-        "At 300 queries activethief is the best attack: 86.0 % [85.0, 87.0] fidelity, 4.0 points beyond the intervals "
-        "of all others (next: mea, 80.0 % [79.0, 81.0]); so it is at 100; at 1,000 none beats all others."
+        "At 300 queries activethief is the best attack: 86.0 % [85.0, 87.0] fidelity, 4.4 points or more ahead "
+        "of each other attack (next: mea, 80.0 % [79.0, 81.0]); so it is at 100; at 1,000 none is ahead of all others "
+        "beyond chance."
     )
 
 
 def test_each_strategy_is_compared_with_random_queries_in_one_sentence(results):
     said = findings(typed(results))
     assert (
-        "activethief beats mea (random queries) beyond the intervals at 100 and 300 queries, by 4.0 points at most."
+        "activethief beats mea (random queries) at 100 and 300 queries, by 6.0 points [4.3, 7.7] where it is surest."
         in said
     )
-    assert "knockoff beats mea (random queries) beyond the intervals at no budget; mea beats it at 100 queries." in said
+    assert "knockoff beats mea (random queries) beyond chance at no budget; mea beats it at 100 queries." in said
     assert not any(sentence.startswith("mea beats") for sentence in said)
 
 
@@ -100,10 +103,8 @@ def test_that_surrogates_are_judged_by_images_of_the_pool_is_said_where_strategi
 def test_who_never_asks_has_images_that_the_answers_chose_where_there_are_rounds(results):
     in_rounds, at_once = results[0], results[2]
     at_once["service"]["rounds"] = 1
-    assert any(
-        "points of fidelity beyond their choice of images:" in sentence for sentence in findings(typed([in_rounds]))
-    )
-    assert any("points of fidelity: " in sentence for sentence in findings(typed([at_once])))
+    assert any("] of fidelity beyond their choice of images:" in sentence for sentence in findings(typed([in_rounds])))
+    assert any("] of fidelity: " in sentence for sentence in findings(typed([at_once])))
 
 
 def test_defences_have_a_winner_each_and_share_the_sentence_on_a_strategy(make, results):
@@ -115,13 +116,13 @@ def test_defences_have_a_winner_each_and_share_the_sentence_on_a_strategy(make, 
     assert said[0].startswith("none: at 300 queries activethief is the best attack")
     assert said[1].startswith("label_only: at 1,000 queries activethief is the best attack: 95.0 %")
     assert (
-        "activethief beats mea (random queries) beyond the intervals on none at 100 and 300 queries and on label_only "
-        "at 1,000 queries, by 4.0 points at most."
+        "activethief beats mea (random queries) on none at 100 and 300 queries and on label_only at 1,000 queries, "
+        "by 6.0 points [4.3, 7.7] where it is surest."
     ) in said
 
 
 def test_without_an_adaptive_attacker_of_random_queries_nobody_is_compared_with_them(make_extraction):
     pair = [make_extraction({"published": RANDOM}), make_extraction({"published": RANDOM}, attack="knockoff")]
     said = findings(typed(pair))
-    assert said[0].startswith("At no budget does one of 2 attacks beat all others")
+    assert said[0].startswith("At no budget is one of 2 attacks ahead of all others")
     assert not any("random queries" in sentence for sentence in said)
