@@ -9,6 +9,8 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from privattack.command_line.options import groups, options
+
 # In every name anyway, or without influence on the result.
 UNNAMED = (
     "attack",
@@ -50,5 +52,7 @@ def register_resolvers() -> None:
     """Make known to OmegaConf what the files in `conf` compute."""
     for resolver in (run_name, if_emnist, partial):
         OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
+    for name, text in {"groups_help": groups, "options_help": options}.items():
+        OmegaConf.register_new_resolver(name, text, replace=True)
     # Hydra hands the cache on to a sweep's jobs: all name the process that began the sweep, and so the same folder.
     OmegaConf.register_new_resolver("process", os.getpid, replace=True, use_cache=True)
