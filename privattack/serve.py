@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from privattack.command_line.compose import composed
 from privattack.data.images import DataSet
 from privattack.defences.base import Defence
+from privattack.defences.owner import Owner
 from privattack.errors import SettingError, UserError
 from privattack.make import make
 from privattack.memory import enough_memory
@@ -63,7 +64,8 @@ def serve(words: Sequence[str]) -> None:
         keep_quiet()
     data = make(config, "data", DataSet)
     defence = make(config, "defence", Defence)
-    parts = target_parts(config, data, split_of(config, data))
+    split = split_of(config, data)
+    parts = target_parts(config, data, split)
     target = parts.obtain(store=ModelStore(config.store), device=device_of(config.trainer.accelerator))
     served = Served(
         name=serving.name or choices["target"],
@@ -71,7 +73,7 @@ def serve(words: Sequence[str]) -> None:
         shape=data.shape,
         classes=data.classes,
         model=target.model,
-        defence=defence,
+        defence=defence.fitted(Owner.of(target.model, data, None if split is None else split.members)),
         seed=config.seed,
         most=serving.most_images,
     )

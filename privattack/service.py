@@ -17,7 +17,8 @@ class BudgetExceeded(Exception):
 class Service:
     """A target behind a defence and a budget.
 
-    The target itself is out of reach: the service keeps only a function that answers.
+    The target itself is out of reach: the service keeps only a function that answers, and the defence without its
+    secrets, as whoever knows it can run it.
 
     Args:
         target: maps pixels in [0, 1], `(n, c, h, w)`, to log-probabilities `(n, classes)`.
@@ -31,6 +32,7 @@ class Service:
 
         self._answer = answer
         self.reveals: Reveals = defence.reveals
+        self.imitation: Defence = defence.imitation()
         self.budget = budget
         self.images = 0
         self.refused = 0

@@ -118,6 +118,7 @@ class Settings(Section):
     nonmembers: MadeOf
     pool: MadeOf
     attack: MadeOf
+    learning: MadeOf
     defence: MadeOf
     trainer: Trainer
 

@@ -9,3 +9,4 @@ class Front(Service):
     def __init__(self, service: Service) -> None:
         self.query = service.query
         self.reveals = service.reveals
+        self.imitation = service.imitation

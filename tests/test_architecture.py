@@ -41,7 +41,7 @@ def test_candidates_tell_no_membership_of_the_images_that_are_judged():
 
 def test_an_extraction_attack_is_given_services_pool_and_seeds_only():
     assert set(ExtractionAttack.run.__annotations__) == {
-        "services", "pool", "surrogates", "budgets", "seeds", "return"
+        "services", "pool", "surrogates", "budgets", "seeds", "learning", "return"
     }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ import privattack.make
 from privattack import settings
 from privattack.attacks.chain import ExtractThenInfer
 from privattack.attacks.extraction.base import ExtractionAttack
+from privattack.attacks.extraction.learning.base import Learning
 from privattack.attacks.membership.base import MembershipAttack
 from privattack.attacks.membership.shadow import ShadowAttack
 from privattack.audits.training import RECIPE, recipe_of
@@ -87,8 +88,8 @@ MOMENTS = {"mean": (0.1307,), "std": (0.3081,)}
 
 def test_every_folder_is_a_group_known_here():
     assert {group for group, _ in OPTIONS} == {
-        "attack", "data", "defence", "experiment", "hparams_search", "nonmembers", "pool", "study", "surrogate",
-        "target", "trainer",
+        "attack", "data", "defence", "experiment", "hparams_search", "learning", "nonmembers", "pool", "study",
+        "surrogate", "target", "trainer",
     }  # fmt: skip
 
 
@@ -117,6 +118,13 @@ def test_pools_and_non_members(make, group, option, monkeypatch, tmp_path):
     images, has_labels = source.images(group, held_out=few, test=few, classes=10)
     assert len(images) > 0
     assert has_labels == (option not in ("emnist_letters", "folder", "noise"))
+
+
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "learning"])
+def test_learning(make, option):
+    learning = make("learning", f"learning={option}")
+    assert isinstance(learning, Learning)
+    assert bool(learning.learners) == (option != "naive")
 
 
 @pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "target"])

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from privattack.attacks.chain import ExtractThenInfer
 from privattack.attacks.extraction.base import ExtractionAttack
+from privattack.attacks.extraction.learning.base import Learning
 from privattack.attacks.membership.base import MembershipAttack
 from privattack.attacks.membership.shadow import ShadowAttack
 from privattack.audits.base import Audit
@@ -93,7 +94,10 @@ class _Chooser:
     def extraction(self, attack: ExtractionAttack) -> ExtractionAudit:
         pool, surrogates = self._queries()
         budgets, transfer = budgets_of(self.config), _transfer(self.config)
-        return ExtractionAudit(attack, self.data, pool, surrogates, transfer, budgets=budgets, seeds=self.seeds)
+        learning = make(self.config, "learning", Learning)
+        return ExtractionAudit(
+            attack, self.data, pool, surrogates, transfer, learning, budgets=budgets, seeds=self.seeds
+        )
 
     def chain(self, attack: ExtractThenInfer) -> ChainAudit:
         (pool, surrogates), budget = self._queries(), self._one_budget()

@@ -1,23 +1,30 @@
 """Model extraction: one target, as many surrogates as attackers and repetitions."""
 
+import copy
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from privattack import metrics
-from privattack.attacks.extraction.base import ExtractionAttack
+from privattack.attacks.extraction.base import NOBODY_ELSE, Extraction, ExtractionAttack
+from privattack.attacks.extraction.learning.averaging import Averaged
+from privattack.attacks.extraction.learning.base import Learning
+from privattack.attacks.knowledge import Knowledge
 from privattack.audits.base import Audit, Outcome
-from privattack.audits.judges import judge_extraction
+from privattack.audits.judges import Verdict, judge_extraction
 from privattack.audits.transfer import Transfer
 from privattack.data.images import DataSet, LabelledImages
 from privattack.data.query_pool import QueryPool
 from privattack.models.shadow_bank import ShadowBank
 from privattack.models.surrogate import SurrogateTrainer
+from privattack.randomness import derive
 from privattack.results.result import Pool
-from privattack.victims import Victim
+from privattack.service import Service
+from privattack.victims import Judged, Victim
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +35,7 @@ class ExtractionAudit(Audit):
     Args:
         surrogates: how surrogates are trained.
         transfer: how well adversarial examples transfer is judged, too; None leaves it out.
+        learning: who learns from answers that a defence distorts, beside the attack's own attackers.
         budgets: ascending; surrogates are trained and judged at each, but for those too small for the attack to start.
         seeds: one per repetition.
 
@@ -42,6 +50,7 @@ class ExtractionAudit(Audit):
         pool: QueryPool,
         surrogates: SurrogateTrainer,
         transfer: Transfer | None = None,
+        learning: Learning = NOBODY_ELSE,
         *,
         budgets: Sequence[int],
         seeds: Sequence[int],
@@ -56,6 +65,7 @@ class ExtractionAudit(Audit):
         self.pool = pool
         self.surrogates = surrogates
         self.transfer = transfer
+        self.learning = learning
         self.budgets = enough
         self.seeds = seeds
 
@@ -64,9 +74,40 @@ class ExtractionAudit(Audit):
         (victim,) = victims
         services = [victim.open(budget=self.budgets[-1], seed=seed) for seed in self.seeds]
         started = time.perf_counter()
-        extraction = self.attack.run(services, self.pool, self.surrogates, budgets=self.budgets, seeds=self.seeds)
+        extraction = self.attack.run(
+            services, self.pool, self.surrogates, budgets=self.budgets, seeds=self.seeds, learning=self.learning
+        )
+        extractions = [extraction]
+        if self.learning.averages(services[0].imitation):
+            again = [victim.open(budget=self.budgets[-1], seed=derive(seed, "average")) for seed in self.seeds]
+            extractions += self._averaged(again)
+            services += again
         seconds = time.perf_counter() - started
         judged = victim.judged(self.data.test)
+        verdicts = [verdict for one in extractions for verdict in self._judge(one, victim, judged)]
+        return Outcome(
+            verdicts,
+            services,
+            seconds,
+            curves=extraction.surrogates.history,
+            split={"queries": torch.stack([asked.places for asked in extraction.asked]).numpy()},
+            extra={"pool": _describe(self.pool, judged.images)},
+        )
+
+    def _averaged(self, services: Sequence[Service]) -> list[Extraction]:
+        """Run the attack by whoever averages answers, so that fewer images are asked about; nothing where too few."""
+        counter = services[0].imitation.counter()
+        fronts = [Averaged(service, repeats=counter.repeats, copies=counter.copies) for service in services]
+        images = self.budgets[-1] // fronts[0].repeats
+        if images < self.attack.least_budget:
+            return []
+        alone = copy.copy(self.attack)
+        alone.attackers = [Knowledge.ADAPTIVE]
+        found = alone.run(fronts, self.pool, self.surrogates, budgets=[images], seeds=self.seeds)
+        curve = [(self.budgets[-1], found.surrogates)]
+        return [replace(found, attackers=[("average", Knowledge.ADAPTIVE)], curve=curve)]
+
+    def _judge(self, extraction: Extraction, victim: Victim, judged: Judged) -> list[Verdict]:
         verdicts = judge_extraction(extraction, judged)
         if self.transfer is not None:
             every = self.transfer.judge(extraction.surrogates, victim.judge, judged.images, judged.log_probabilities)
@@ -79,14 +120,7 @@ class ExtractionAudit(Audit):
                     )
                     verdict.images[name] = np.full(len(last), np.nan)
                     verdict.images[name][last] = wrong.flatten()
-        return Outcome(
-            verdicts,
-            services,
-            seconds,
-            curves=extraction.surrogates.history,
-            split={"queries": torch.stack([asked.places for asked in extraction.asked]).numpy()},
-            extra={"pool": _describe(self.pool, judged.images)},
-        )
+        return verdicts
 
 
 def _describe(pool: QueryPool, judged: LabelledImages) -> Pool:

@@ -30,7 +30,7 @@ class Mad(Defence):
     normalised gradients is that between these directions in the classes, and h cancels.
 
     Args:
-        epsilon: from 0 to 2.
+        epsilon: from 0 to 2; from about 1 on, the winner of a sure answer changes unless `keep_label`.
         keep_label: whether the way leads to a vertex in which the target's winner is one of the winners, 1e-5 ahead
             (the paper's MAD-argmax); otherwise it leads to one class.
         proxy: makes the network that stands for the attacker's.
@@ -42,7 +42,7 @@ class Mad(Defence):
     def __init__(
         self,
         *,
-        epsilon: Annotated[float, Field(ge=0, le=2)] = 1.0,
+        epsilon: Annotated[float, Field(ge=0, le=2)] = 0.95,
         keep_label: bool = False,
         proxy: Callable[..., nn.Module] = MLP,
         key: Annotated[int, Field(ge=0, lt=2**64)] = 0,

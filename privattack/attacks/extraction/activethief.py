@@ -61,7 +61,7 @@ class ActiveThief(ExtractionAttack):
             return [Batch.of_pool(means.pool, order[: self.start]) for order in means.orders("activethief.start")]
         if count == len(means.pool.images):
             return [Batch.of_pool(means.pool, torch.empty(0, dtype=torch.int64)) for _ in means.seeds]
-        trained = self.teach(asked, means)
+        trained = self.guide(asked, means)
         probabilities = trained.predict(means.pool.images.pixels())[0].exp()
         size = max(1, round(self.growth * count))
         return [

@@ -1,24 +1,28 @@
 """What every model extraction attack is: a way to choose queries, and surrogates that learn from the answers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from privattack.attacks.extraction.learning.base import Learner, Learning, Transcript
 from privattack.attacks.knowledge import Attackers, Knowledge
 from privattack.checks import checked
 from privattack.data.query_pool import QueryPool
-from privattack.defences.base import Reveals
+from privattack.defences.base import Defence, Reveals
 from privattack.errors import UserError
+from privattack.models.joined import Joined
 from privattack.models.surrogate import Lesson, Loss, Surrogates, SurrogateTrainer, cross_entropy, kl_divergence
 from privattack.randomness import generator
 from privattack.service import Service
 
 NONE = -1  # where the attackers have no label of their own, or an image is not the pool's
 
+NO_LEARNERS: Mapping[str, Learner] = {}
+NOBODY_ELSE = Learning(learners=NO_LEARNERS)
 EVERY: Attackers = ("published", "adaptive", "no_query")
 
 
@@ -78,14 +82,21 @@ class Means:
     Attributes:
         pool: the images that the attackers own.
         surrogates: how surrogates are trained.
-        reveals: what responses still tell.
+        imitation: the defence as whoever knows it runs it on models of their own.
+        learning: how those learn who know more of it than what it reveals.
         seeds: one per repetition; random choices follow from them and from how much was asked.
     """
 
     pool: QueryPool
     surrogates: SurrogateTrainer
-    reveals: Reveals
+    imitation: Defence
+    learning: Learning
     seeds: Sequence[int]
+
+    @property
+    def reveals(self) -> Reveals:
+        """What responses still tell."""
+        return self.imitation.reveals
 
     def orders(self, stream: str) -> list[Int64[Tensor, " pool"]]:
         """Return the pool's places in random order, for each repetition.
@@ -167,6 +178,7 @@ class ExtractionAttack(ABC):
         *,
         budgets: Sequence[int],
         seeds: Sequence[int],
+        learning: Learning = NOBODY_ELSE,
     ) -> Extraction:
         """Run the attack, each repetition against a service of its own with a budget of its own.
 
@@ -176,12 +188,17 @@ class ExtractionAttack(ABC):
             surrogates: how surrogates are trained.
             budgets: ascending; surrogates are trained at each of them, and the last is the services' budget.
             seeds: one per repetition.
+            learning: who else learns from answers that a defence distorts.
         """
         attackers = [one for one in self.attackers if one is not Knowledge.NO_QUERY or pool.has_labels]
-        means = Means(pool, surrogates, services[0].reveals, seeds)
+        means = Means(pool, surrogates, services[0].imitation, learning, seeds)
+        learners = learning.against(means.imitation)
         asked = self._ask(services, means, budgets[-1])
-        curve = [(budget, self.teach([one.first(budget) for one in asked], means, attackers)) for budget in budgets]
-        return Extraction([(attacker.value, attacker) for attacker in attackers], curve, asked)
+        curve = [
+            (budget, self.teach([one.first(budget) for one in asked], means, attackers, learners)) for budget in budgets
+        ]
+        named = [(attacker.value, attacker) for attacker in attackers]
+        return Extraction([*named, *((name, Knowledge.ADAPTIVE) for name in learners)], curve, asked)
 
     @abstractmethod
     def choose(self, asked: Sequence[Asked], means: Means) -> Sequence[Batch]:
@@ -211,23 +228,51 @@ class ExtractionAttack(ABC):
         """Return how surrogates are trained: on the answers, unless an attack has more to teach them."""
         return means.surrogates
 
+    def guide(self, asked: Sequence[Asked], means: Means) -> Surrogates:
+        """Train a surrogate for each repetition to choose queries by."""
+        guide = means.learning.guide()
+        return self.teach(asked, means) if guide is None else self.teach(asked, means, (), dict([guide]))
+
     def teach(
         self,
         asked: Sequence[Asked],
         means: Means,
         attackers: Sequence[Knowledge] = (Knowledge.ADAPTIVE,),
+        learners: Mapping[str, Learner] = NO_LEARNERS,
     ) -> Surrogates:
-        """Train a surrogate for each attacker and repetition on what was asked, to choose by or in the end."""
+        """Train a surrogate for each attacker or learner, and repetition, on what was asked."""
         responses = torch.stack([one.responses for one in asked])
         lessons = {
             Knowledge.PUBLISHED: lambda: Lesson("published", responses, self.published_loss),
-            Knowledge.ADAPTIVE: lambda: Lesson("adaptive", responses, adaptive_loss(means.reveals)),
+            Knowledge.ADAPTIVE: lambda: Lesson("adaptive", *_known(responses, means.imitation)),
             Knowledge.NO_QUERY: lambda: Lesson("no_query", _own_answers(asked, responses), cross_entropy),
         }
-        images = torch.cat([one.images for one in asked])
+        each = torch.stack([one.images for one in asked])
+        transcript = Transcript(each, responses, means.pool, means.imitation, means.surrogates, means.seeds)
+        taught: list[tuple[SurrogateTrainer, list[Lesson]]] = []
+        shared = [lessons[attacker]() for attacker in attackers]
+        if shared:
+            taught.append((self.trainer(means), shared))
+        for name, learner in learners.items():
+            lesson, own = Lesson(name, learner.answers(transcript), learner.loss), learner.trainer(transcript)
+            if own is None and taught and taught[-1][1] is shared:
+                shared.append(lesson)
+            else:
+                taught.append((own or self.trainer(means), [lesson]))
+        images = each.flatten(0, 1)
         queries = torch.arange(len(images)).view(len(asked), -1)
-        taught = [lessons[attacker]() for attacker in attackers]
-        return self.trainer(means).train(images, queries, taught, seeds=means.seeds)
+        trained = [trainer.train(images, queries, some, seeds=means.seeds) for trainer, some in taught]
+        return trained[0] if len(trained) == 1 else Joined(trained)
+
+
+def _known(
+    responses: Float[Tensor, "repetitions n classes"], imitation: Defence
+) -> tuple[Float[Tensor, "repetitions n classes"], Loss]:
+    """Return what an attacker who knows the defence learns of its responses, and by which loss."""
+    undo = imitation.counter().undo
+    if undo is not None:
+        responses = undo(responses.flatten(0, 1)).view_as(responses)
+    return responses, adaptive_loss(imitation.reveals)
 
 
 def adaptive_loss(reveals: Reveals) -> Loss:

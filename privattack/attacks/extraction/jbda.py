@@ -87,7 +87,7 @@ class JacobianAugmentation(ExtractionAttack):
         randoms = [generator(seed, "jbda.round", count) for seed in means.seeds]
         plans = [self._plan(one, size, random) for one, random in zip(asked, randoms, strict=True)]
         images = towards(
-            self.teach(asked, means),
+            self.guide(asked, means),
             torch.stack([parents.images for parents, _ in plans]),
             torch.stack([classes for _, classes in plans]),
             self.step,

@@ -79,7 +79,7 @@ class KnockoffNets(ExtractionAttack):
         actions = classes[torch.stack([one.places for one in asked])]
         bandits.learn(actions, answers, images)
         if answers.shape[1] >= 2 * bandits.taught:
-            bandits.trained = self.teach(asked, means)
+            bandits.trained = self.guide(asked, means)
             bandits.taught = answers.shape[1]
 
 

@@ -1,0 +1,119 @@
+import pytest
+import torch
+
+from privattack.attacks.extraction.learning.averaging import Averaged
+from privattack.attacks.extraction.learning.base import Transcript
+from privattack.attacks.extraction.learning.bayes import Bayes
+from privattack.attacks.extraction.learning.restorer import Restorer
+from privattack.data.query_pool import QueryPool
+from privattack.defences.flatten import Flatten
+from privattack.defences.mad import Mad
+from privattack.defences.noise import Noise
+from privattack.defences.none import NoDefence
+from privattack.defences.reverse_sigmoid import ReverseSigmoid
+from privattack.defences.temperature import Temperature
+from privattack.service import BudgetExceeded, Service
+from tests.attacks.extracting import SEEDS, Recorder, linear_target, trainer
+from tests.composing import made
+
+
+def run(attack, images, learning, *, defence, budget=100, surrogates=None):
+    services = [Service(linear_target, defence, budget=budget) for _ in SEEDS]
+    pool = QueryPool(images, 10)
+    return attack.run(services, pool, surrogates or trainer(), budgets=[budget], seeds=SEEDS, learning=learning)
+
+
+@pytest.fixture(scope="module")
+def images(make_images):
+    return make_images(300)
+
+
+@pytest.mark.parametrize("defence", [NoDefence(), Flatten()], ids=lambda one: type(one).__name__)
+def test_where_scores_are_the_targets_own_or_tell_nothing_the_attacks_own_attackers_are_all(images, defence):
+    found = run(made("attack", "attack=mea"), images, made("learning"), defence=defence)
+    assert [name for name, _ in found.attackers] == ["published", "adaptive", "no_query"]
+
+
+def test_where_scores_are_distorted_the_whole_fixed_set_learns_from_the_same_answers(images):
+    learning = made("learning", "+learning.learners.semi_supervised.steps=2", "+learning.learners.restorer.epochs=1")
+    alone = run(made("attack", "attack=mea"), images, made("learning", "learning=naive"), defence=Mad())
+    found = run(made("attack", "attack=mea"), images, learning, defence=Mad())
+    others = ["label", "restorer", "bayes", "semi_supervised"]
+    assert [name for name, _ in found.attackers] == ["published", "adaptive", "no_query", *others]
+    for one, other in zip(found.asked, alone.asked, strict=True):
+        assert torch.equal(one.responses, other.responses)
+    pixels = images.pixels()[:20]
+    answers = found.surrogates.predict(pixels)
+    assert answers.shape == (7, 2, 20, 10)
+    torch.testing.assert_close(answers[:3], alone.surrogates.predict(pixels))
+    assert found.surrogates.final_losses.shape[:2] == (7, 2)
+    torch.testing.assert_close(found.surrogates.model(6, 1)(pixels), answers[6, 1])
+    together = found.surrogates(pixels.expand(7, 2, *pixels.shape))
+    torch.testing.assert_close(together, answers, atol=1e-4, rtol=1e-4)
+    assert {"published_loss", "label_loss", "semi_supervised_loss"} <= found.surrogates.history[0].keys()
+
+
+def transcript(images, defence):
+    pixels = images.pixels()
+    said = linear_target(pixels)
+    responses = defence.session(0)(said, pixels)
+    pool = QueryPool(images, 10)
+    return said, Transcript(
+        pixels.unsqueeze(0), responses.unsqueeze(0), pool, defence.imitation(), trainer(epochs=8), seeds=[3]
+    )
+
+
+@pytest.mark.parametrize("learner", [Restorer(epochs=60), Bayes()], ids=lambda one: type(one).__name__)
+def test_what_restorer_and_bayes_learn_is_nearer_to_the_target_than_what_was_answered(images, learner):
+    said, given = transcript(images, ReverseSigmoid())
+    restored = learner.answers(given)[0]
+    torch.testing.assert_close(restored.exp().sum(dim=1), torch.ones(300), atol=1e-3, rtol=0)
+    before, after = ((one.exp() - said.exp()).abs().sum(dim=1).mean() for one in (given.responses[0], restored))
+    assert after < 0.9 * before
+
+
+def test_what_is_known_of_a_defence_is_undone_before_it_is_learnt(images):
+    surrogates = trainer(Recorder)
+    attack = made("attack", "attack=mea", "attack.attackers=[published,adaptive]")
+    run(attack, images, made("learning", "learning=naive"), defence=Temperature(temperature=4.0), surrogates=surrogates)
+    published, adaptive = surrogates.lessons
+    said = linear_target(surrogates.pixels[:100])
+    torch.testing.assert_close(adaptive.answers[0], said, atol=1e-3, rtol=1e-3)
+    assert not torch.allclose(published.answers[0], said, atol=0.1)
+
+
+def test_averaged_answers_cost_what_they_cost_and_are_nearer_to_the_target(images):
+    pixels = images.pixels()[:20]
+
+    def unsure(pixels):
+        return (linear_target(pixels) / 10).log_softmax(dim=1)
+
+    said = unsure(pixels).exp()
+    once = Service(unsure, Noise(fresh=True).session(1), budget=20).query(pixels).exp()
+    service = Service(unsure, Noise(fresh=True).session(1), budget=180)
+    averaged = Averaged(service, repeats=9, copies=False)
+    assert (averaged.query(pixels).exp() - said).abs().sum() < 0.7 * (once - said).abs().sum()
+    assert service.remaining == 0
+    with pytest.raises(BudgetExceeded):
+        averaged.query(pixels[:1])
+    copies = Service(linear_target, Noise(), budget=180)
+    Averaged(copies, repeats=50, copies=True).query(pixels)
+    assert copies.unique_images == 180
+
+
+def test_an_attack_that_chooses_by_surrogates_chooses_by_the_single_learner(images):
+    class Counting(Recorder):
+        names = ()
+
+        def train(self, pixels, queries, lessons, *, seeds):
+            self.names = [*self.names, [lesson.name for lesson in lessons]]
+            return super().train(pixels, queries, lessons, seeds=seeds)
+
+    surrogates = trainer(Counting)
+    attack = made("attack", "attack=activethief", "attack.start=60", "attack.attackers=[adaptive]")
+    run(attack, images, made("learning", "learning=label"), defence=NoDefence(), surrogates=surrogates)
+    assert surrogates.names == [["label"], ["label"], ["adaptive", "label"]][-len(surrogates.names) :]
+    assert surrogates.names[0] == ["label"]
+    fixmatch = made("learning", "learning=fixmatch", "learning.learners.semi_supervised.steps=2")
+    found = run(made("attack", "attack=activethief", "attack.start=60"), images, fixmatch, defence=NoDefence())
+    assert [name for name, _ in found.attackers][-1] == "semi_supervised"
