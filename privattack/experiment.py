@@ -1,25 +1,31 @@
 """One run, told top to bottom: data, target, service, attack, judgement, result."""
 
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from privattack.audits.base import Audit, Outcome
 from privattack.audits.choose import choose_audit
+from privattack.audits.extraction import ExtractionAudit
 from privattack.audits.result import result_of
 from privattack.audits.standing import standing_of
 from privattack.data.images import DataSet
 from privattack.data.splits import TrainingSplit
 from privattack.defences.base import Defence
 from privattack.defences.owner import Owner
+from privattack.errors import UserError
 from privattack.make import make
 from privattack.memory import enough_memory
 from privattack.models.devices import device_of, keep_quiet
+from privattack.models.shadow_bank import ShadowBank
 from privattack.models.store import ModelStore
-from privattack.models.targets import TrainedTarget
 from privattack.own_target import TargetParts, split_of, target_parts
 from privattack.randomness import derive
 from privattack.report.console import table
@@ -28,7 +34,7 @@ from privattack.results.compared import write_compared
 from privattack.results.files import write_arrays, write_table
 from privattack.results.result import Result
 from privattack.results.scores import write_scores
-from privattack.victims import LocalVictim
+from privattack.victims import ForeignVictims, LocalVictim, Standing, Victim
 
 
 @dataclass(frozen=True)
@@ -37,12 +43,14 @@ class Parts:
 
     Attributes:
         split: None where nobody says which images the user's own weights were trained on.
+        foreign: where somebody else's model is asked; None where the target is attacked.
         audit: the attack, with what it needs and how it is judged.
     """
 
     data: DataSet
     split: TrainingSplit | None
     target: TargetParts
+    foreign: ForeignVictims | None
     defence: Defence
     audit: Audit
     store: ModelStore
@@ -58,13 +66,19 @@ def prepare(config: DictConfig) -> Parts:
     device = device_of(config.trainer.accelerator)
     data = make(config, "data", DataSet)
     split = split_of(config, data)
+    foreign = _foreign(config)
     target = target_parts(config, data, split)
     defence = make(config, "defence", Defence)
     attack = make(config, "attack", object)
     store = ModelStore(config.store)
     seeds = [derive(config.seed, "repetition", number) for number in range(config.repetitions)]
     audit = choose_audit(attack, config, data, split, defence, store=store, device=device, seeds=seeds)
-    return Parts(data, split, target, defence, audit, store, device)
+    if foreign is not None and not isinstance(audit, ExtractionAudit) and not foreign.sends_members:
+        raise UserError(
+            "victim.send_members=false: membership inference asks about images that the model was trained on, and they "
+            "would leave this machine; victim.send_members=true sends them."
+        )
+    return Parts(data, split, target, foreign, defence, audit, store, device)
 
 
 @enough_memory()
@@ -91,26 +105,16 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
     before = time.perf_counter()
     bank = parts.audit.bank()
     shadow_seconds = time.perf_counter() - before
-    if config.targets is None:
-        targets = [parts.target.obtain(store=parts.store, device=parts.device, logger=logger)]
-        members = None if parts.split is None else parts.split.members
-        owners = [Owner.of(targets[0].model, parts.data, members)]
-    else:
-        assert bank is not None
-        numbers = bank.stand_ins(config.targets)
-        targets = [bank.in_the_targets_place(number, parts.data) for number in numbers]
-        learnt = [bank.membership[number] for number in numbers]
-        owners = [Owner(one.model, bank.pool, known) for one, known in zip(targets, learnt, strict=True)]
-    victims = [LocalVictim(one, parts.defence.fitted(owner)) for one, owner in zip(targets, owners, strict=True)]
-    outcome = parts.audit.run(victims, bank)
+    with _attacked(config, parts, bank, logger) as attacked:
+        outcome = parts.audit.run(attacked.victims, bank)
+        standing = attacked.standing()
 
     timings = {} if bank is None else {"shadow_seconds": shadow_seconds}
-    standing = standing_of(victims, parts.data, seed=config.seed)
     result = result_of(config, choices, standing, outcome, timings, started=started)
 
     known = {} if parts.split is None else {name: places.numpy() for name, places in vars(parts.split).items()}
     write_arrays(folder / "splits.npz", known | outcome.split)
-    write_table(folder / "training.csv", ("model", "epoch", "metric", "value"), _training(targets[0], outcome))
+    write_table(folder / "training.csv", ("model", "epoch", "metric", "value"), _training(attacked.history, outcome))
     for name in outcome.verdicts[0].curves:
         columns, rows = _curves(outcome, name)
         write_table(folder / f"{name}.csv", columns, rows)
@@ -122,11 +126,53 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
     return result
 
 
-def _training(target: TrainedTarget, outcome: Outcome) -> list[tuple[str, int, str, float]]:
+class _Attacked(NamedTuple):
+    """What is attacked, what a result says of it in the end, and its training, a row per epoch."""
+
+    victims: Sequence[Victim]
+    standing: Callable[[], Standing]
+    history: Sequence[dict[str, float]]
+
+
+@contextmanager
+def _attacked(config: DictConfig, parts: Parts, bank: ShadowBank | None, logger: RunLogger) -> Iterator[_Attacked]:
+    """Yield the target, models in its place, or somebody's model elsewhere."""
+    if parts.foreign is not None:
+        named = torch.empty(0, dtype=torch.int64) if parts.split is None else parts.split.members
+        with parts.foreign.connected(parts.data, parts.defence, parts.data.train.take(named)) as victim:
+            yield _Attacked([victim], victim.standing, [])
+        return
+    if config.targets is None:
+        targets = [parts.target.obtain(store=parts.store, device=parts.device, logger=logger)]
+        members = None if parts.split is None else parts.split.members
+        owners = [Owner.of(targets[0].model, parts.data, members)]
+    else:
+        assert bank is not None
+        numbers = bank.stand_ins(config.targets)
+        targets = [bank.in_the_targets_place(number, parts.data) for number in numbers]
+        learnt = [bank.membership[number] for number in numbers]
+        owners = [Owner(one.model, bank.pool, known) for one, known in zip(targets, learnt, strict=True)]
+    victims = [LocalVictim(one, parts.defence.fitted(owner)) for one, owner in zip(targets, owners, strict=True)]
+    yield _Attacked(victims, partial(standing_of, victims, parts.data, seed=config.seed), targets[0].history)
+
+
+def _foreign(config: DictConfig) -> ForeignVictims | None:
+    """Return where somebody else's model is asked; None where the run trains its target."""
+    if OmegaConf.select(config, "victim") is None:
+        return None
+    if config.target.checkpoint is not None:
+        raise UserError(
+            f"target.checkpoint={config.target.checkpoint}: the victim is somebody else's model, so that these weights "
+            "would not be looked at; leave them out."
+        )
+    return make(config, "victim", ForeignVictims)
+
+
+def _training(history: Sequence[dict[str, float]], outcome: Outcome) -> list[tuple[str, int, str, float]]:
     return [
         (model, int(row["epoch"]), name, value)
-        for model, history in (("target", target.history), ("surrogate", outcome.curves))
-        for row in history
+        for model, rows in (("target", history), ("surrogate", outcome.curves))
+        for row in rows
         for name, value in row.items()
         if name != "epoch"
     ]

@@ -73,6 +73,8 @@ def check_network(config: DictConfig, place: str, build: Callable[[], object], s
 def _refusal(error: InstantiationException, place: str) -> UserError:
     """Say why Hydra could not make what a `_target_` names."""
     text, cause = str(error), error.__cause__
+    while cause is not None and cause.__cause__ is not None and not isinstance(cause, UserError):
+        cause = cause.__cause__
     if found := re.search(r"full_key: (\S+)", text):
         place = found.group(1)
     if isinstance(cause, SettingError):

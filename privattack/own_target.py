@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
-from privattack.audits.training import architecture_of, recipe_of
+from privattack.audits.training import architecture_of, brought_by_user, recipe_of
 from privattack.data.images import DataSet
 from privattack.data.members import named_members
 from privattack.data.splits import TrainingSplit, split_training
@@ -77,7 +77,7 @@ def split_of(config: DictConfig, data: DataSet) -> TrainingSplit | None:
     target = config.target
     if target.members is not None:
         return named_members(target.members, data.train)
-    if target.checkpoint is not None:
+    if brought_by_user(config):
         return None
     return split_training(len(data.train), train_size=target.train_size, seed=target.seed)
 

@@ -9,9 +9,9 @@ Words that begin with `serve.` are the server's own, told below; all others are 
 import logging
 import sys
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from privattack.command_line.compose import composed
@@ -22,9 +22,12 @@ from privattack.errors import SettingError, UserError
 from privattack.make import make
 from privattack.memory import enough_memory
 from privattack.models.devices import device_of, keep_quiet
-from privattack.models.store import ModelStore
+from privattack.models.store import ModelStore, fingerprint
 from privattack.own_target import split_of, target_parts
 from privattack.serving.settings import Serving
+
+if TYPE_CHECKING:
+    from privattack.serving.served import Served
 
 
 def settings_of(words: Sequence[str]) -> Serving:
@@ -52,7 +55,6 @@ def serve(words: Sequence[str]) -> None:
     serving = settings_of([word for word in words if word.startswith("serve.")])
     try:
         from privattack.serving.clients import Clients
-        from privattack.serving.served import Served
         from privattack.serving.server import run
     except ImportError as error:
         raise UserError(f"serve: {error.name} is not installed; pip install 'privattack[serve]' brings it.") from error
@@ -62,22 +64,37 @@ def serve(words: Sequence[str]) -> None:
     config, choices = composed([word for word in words if not word.startswith("serve.")])
     if not config.verbose:
         keep_quiet()
+    run(served_by(config, name=serving.name or choices["target"], most=serving.most_images), serving)
+
+
+def served_by(config: DictConfig, *, name: str, most: int) -> "Served":
+    """Return the target that the settings describe, trained now or taken from the store, with its defence.
+
+    Args:
+        name: what clients call it.
+        most: how many images a request may have.
+
+    Raises:
+        UserError: a setting cannot work.
+    """
+    from privattack.serving.served import Served
+
     data = make(config, "data", DataSet)
     defence = make(config, "defence", Defence)
     split = split_of(config, data)
     parts = target_parts(config, data, split)
     target = parts.obtain(store=ModelStore(config.store), device=device_of(config.trainer.accelerator))
-    served = Served(
-        name=serving.name or choices["target"],
-        version=target.fingerprint,
+    return Served(
+        name=name,
+        # Another defence gives other answers: clients who keep them must not take these for those.
+        version=fingerprint({"target": target.fingerprint, "defence": OmegaConf.to_container(config.defence)}),
         shape=data.shape,
         classes=data.classes,
         model=target.model,
         defence=defence.fitted(Owner.of(target.model, data, None if split is None else split.members)),
         seed=config.seed,
-        most=serving.most_images,
+        most=most,
     )
-    run(served, serving)
 
 
 def main() -> None:

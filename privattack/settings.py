@@ -121,6 +121,7 @@ class Settings(Section):
     learning: MadeOf
     defence: MadeOf
     trainer: Trainer
+    victim: MadeOf | None = None  # none where the run trains it
 
 
 # What Hydra reads beside the settings of a class.

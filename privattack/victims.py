@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Tensor
 
-from privattack.data.images import LabelledImages
+from privattack.data.images import DataSet, LabelledImages
 from privattack.defences.base import Defence
 from privattack.measurement import Measurement
 from privattack.models.targets import TrainedTarget
@@ -77,6 +78,38 @@ class Victim(ABC):
 
     def remember(self, images: LabelledImages) -> None:  # noqa: B027 (a victim may have nothing to look up)
         """Learn the answers for images that attacks ask about again and again, where that costs nothing."""
+
+
+class ForeignVictim(Victim):
+    """A victim that somebody else trained and runs."""
+
+    @abstractmethod
+    def standing(self) -> Standing:
+        """Return what a result says of it, once it was attacked and judged."""
+
+
+class ForeignVictims(ABC):
+    """Makes a foreign victim when a run begins. The constructor checks the settings, and asks nothing.
+
+    Attributes:
+        sends_members: whether images that the model was trained on may be sent to it.
+    """
+
+    sends_members: bool
+
+    @abstractmethod
+    def connected(
+        self, data: DataSet, defence: Defence, members: LabelledImages
+    ) -> AbstractContextManager[ForeignVictim]:
+        """Yield the victim.
+
+        Args:
+            defence: which defence the attackers believe to be in place.
+            members: images that the model was trained on, as far as anybody says.
+
+        Raises:
+            UserError: it cannot be asked.
+        """
 
 
 class LocalVictim(Victim):

@@ -25,6 +25,8 @@ from privattack.data.images import DataSet
 from privattack.data.sources import digits
 from privattack.defences.base import Defence
 from privattack.models.surrogate import SurrogateTrainer
+from privattack.remote.settings import Settings
+from privattack.victims import ForeignVictims
 from tests.composing import CONF, attacks, composed, hydra_of, options
 from tests.defences.owners import ready
 from tests.small_archives import write_cifar10, write_cifar100, write_svhn
@@ -89,7 +91,7 @@ MOMENTS = {"mean": (0.1307,), "std": (0.3081,)}
 def test_every_folder_is_a_group_known_here():
     assert {group for group, _ in OPTIONS} == {
         "attack", "data", "defence", "experiment", "hparams_search", "learning", "nonmembers", "pool", "study",
-        "surrogate", "target", "trainer",
+        "surrogate", "target", "trainer", "victim",
     }  # fmt: skip
 
 
@@ -320,3 +322,14 @@ def test_trainers(option, accelerator):
 )
 def test_each_attack_brings_a_budget_that_its_data_allows(overrides, budget):
     assert composed(*overrides).budget == budget
+
+
+def test_victims(make):
+    assert "victim" not in composed("victim=local")
+    words = ["victim=remote", "victim.url=http://a", "victim.model=m", "victim.consent=true"]
+    assert isinstance(make("victim", *words), ForeignVictims)
+    defaults = {name: one.default for name, one in inspect.signature(Settings).parameters.items()}
+    config = OmegaConf.to_container(composed(*words[:1]).victim, resolve=False)
+    given = {name: value for name, value in config.items() if name not in ("_target_", "url", "price")}
+    assert given == {name: defaults[name] for name in given} | {"headers_from_env": {}}
+    assert {"url", "price", *given} == {*defaults}

@@ -18,7 +18,7 @@ from privattack.audits.chain import ChainAudit
 from privattack.audits.extraction import ExtractionAudit
 from privattack.audits.membership import MembershipAudit
 from privattack.audits.shadow import ShadowAudit
-from privattack.audits.training import architecture_of, check_recipe, recipe_of
+from privattack.audits.training import architecture_of, brought_by_user, check_recipe, recipe_of
 from privattack.audits.transfer import Transfer
 from privattack.data.image_sources import Group, Holdout, ImageSource
 from privattack.data.images import DataSet, LabelledImages
@@ -110,10 +110,10 @@ class _Chooser:
 
     def shadow_models(self, attack: ShadowAttack) -> ShadowAudit:
         config, data = self.config, self.data
-        if config.targets is not None and config.target.checkpoint is not None:
+        if config.targets is not None and (brought := brought_by_user(config)):
             raise UserError(
-                f"targets={config.targets}: attacks shadow models in the target's place, so that "
-                f"target.checkpoint={config.target.checkpoint} would not be looked at; leave one of them out."
+                f"targets={config.targets}: attacks shadow models in the target's place, so that {brought} would not "
+                "be looked at; leave one of them out."
             )
         budget, (nonmembers, choice) = self._one_budget(), self._nonmembers()
         if self.shadow is None:
@@ -158,9 +158,8 @@ class _Chooser:
     def _nonmembers(self) -> tuple[LabelledImages, ImageSource]:
         if self.split is None and self.config.targets is None:
             raise UserError(
-                f"target.checkpoint={self.config.target.checkpoint}: nobody says which images it was trained on, and "
-                "membership inference is judged by that; name them by target.members=, or extract the model, as by "
-                "attack=mea."
+                f"{brought_by_user(self.config)}: nobody says which images it was trained on, and membership "
+                "inference is judged by that; name them by target.members=, or extract the model, as by attack=mea."
             )
         images, _, source = self._images("nonmembers")
         return images, source
@@ -180,11 +179,11 @@ def budgets_of(config: DictConfig) -> list[int]:
 def _source(config: DictConfig, group: Group) -> ImageSource:
     """Return where the query pool, or the non-members, come from."""
     source = make(config, group, ImageSource)
-    unknown = config.target.checkpoint is not None and config.target.members is None
-    if unknown and isinstance(source, Holdout):
+    brought = brought_by_user(config)
+    if brought and config.target.members is None and isinstance(source, Holdout):
         raise UserError(
-            f"{group}=holdout: nobody says which images target.checkpoint={config.target.checkpoint} was not trained "
-            f"on; name those that it was trained on by target.members=, or choose {group}=test."
+            f"{group}=holdout: nobody says which images {brought} was not trained on; name those that it was trained "
+            f"on by target.members=, or choose {group}=test."
         )
     return source
 

@@ -84,6 +84,14 @@ def _try_out(recipe: Supervised, settings: DictConfig, group: Group) -> None:
         ) from error
 
 
+def brought_by_user(config: DictConfig) -> str | None:
+    """Return what is attacked, as the command line has it, where this run does not train it; else None."""
+    victim, checkpoint = OmegaConf.select(config, "victim"), config.target.checkpoint
+    if victim is not None:
+        return f"victim.url={victim.get('url')}"
+    return None if checkpoint is None else f"target.checkpoint={checkpoint}"
+
+
 def check_recipe(config: DictConfig) -> None:
     """Refuse shadow models of another recipe than the target's, unless they are asked for.
 
@@ -92,10 +100,10 @@ def check_recipe(config: DictConfig) -> None:
     """
     if config.shadow.other_recipe:
         return
-    if config.target.checkpoint is not None and config.targets is None:
+    if config.targets is None and (brought := brought_by_user(config)):
         raise UserError(
-            f"target.checkpoint={config.target.checkpoint}: nobody says by which recipe it was trained; give the "
-            "nearest that you know as shadow.epochs and the like, and set shadow.other_recipe=true."
+            f"{brought}: nobody says by which recipe it was trained; give the nearest that you know as shadow.epochs "
+            "and the like, and set shadow.other_recipe=true."
         )
     for name in RECIPE:
         if config.shadow[name] != config.target[name]:

@@ -73,7 +73,7 @@ def _budget_panel(title: str, metric: str, runs: Sequence[Finished], looks: dict
         ends.append((known[-1].value, name, looks[name].colour))
     asked = sorted({run.result.run.budget for run in runs})
     references = {"coin": CHANCE[metric]} if metric in CHANCE else {}
-    if metric == "accuracy_unqueried":
+    if metric == "accuracy_unqueried" and runs[0].result.target.test_accuracy.given:
         references = {"target": runs[0].result.target.test_accuracy.known.value}
     for name, value in references.items():
         plot.add_hline(y=value, line=REFERENCE)

@@ -40,7 +40,8 @@ def write_events(logger: RunLogger, result: Result, curves: list[dict[str, float
         for name, measurement in attacker.metrics.items()
         if measurement.value is not None
     }
-    figures["target/test_accuracy_at_end"] = result.target.test_accuracy.known.value
+    if result.target.test_accuracy.value is not None:
+        figures["target/test_accuracy_at_end"] = result.target.test_accuracy.value
     writer = logger.experiment
     for row in curves:
         for name, value in row.items():

@@ -17,7 +17,8 @@ BARE = ("attack", "defence", "data", "target")  # named by their value alone
 # Settings that change no figure, wherever they stand, and one that only says where another came from.
 IMMATERIAL = {
     "store", "verbose", "trainer", "accelerator", "progress", "root", "download", "verify", "hydra", "default_budget",
-    "processes", "budgets", "price", "cache",
+    "processes", "budgets", "price", "cache", "concurrency", "rate", "timeout", "retries", "transcript", "resend",
+    "offline",
 }  # fmt: skip
 MISSING = "missing"
 
