@@ -35,6 +35,7 @@ def _target(targets: Sequence[TrainedTarget], data: DataSet) -> Target:
         trained=any(target.trained for target in targets),
         fingerprint=fingerprints[0] if len(targets) == 1 else fingerprint({"targets": fingerprints}),
         classes=data.classes,
+        chance=float(data.test.labels.bincount().max() / len(data.test)),
     )
 
 

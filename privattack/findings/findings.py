@@ -8,6 +8,7 @@ from privattack.findings import extraction as say
 from privattack.findings import membership
 from privattack.findings.architectures import architecture_worth
 from privattack.findings.pools import overlaps
+from privattack.findings.sanity import has_learnt, learnt_nothing, shadows_differ
 from privattack.findings.subjects import Finding, Subject
 from privattack.results.contests import conditions, contests
 from privattack.results.naming import attributes, below, flat, label, varying
@@ -20,10 +21,12 @@ REPEATED = ("budget", "seed", "repetitions", "targets")
 # What a sentence is said of: all that a run is, or settings that others cannot change.
 EVERYTHING: tuple[str, ...] = ()
 DEFENCE = ("defence", "data", "target")
+TARGET = ("data", "target")
 DATA_SETS = ("data", "nonmembers", "as_stored")
 
 # By weight: the condition and its sentence, and what a sentence is said of.
 Rule = tuple[Callable[[Subject], Finding | None], tuple[str, ...]]
+BROKEN: Rule = (learnt_nothing, TARGET)
 FIRST: Rule = (membership.data_sets_differ, DATA_SETS)
 RULES: tuple[Rule, ...] = (
     (say.defence_costs, EVERYTHING),
@@ -52,10 +55,14 @@ def findings(results: Sequence[Result]) -> list[str]:
         results: one or more.
     """
     varied = varying(result.run for result in results)
+    # Nothing is said of attacks on a target that learnt nothing.
+    broken = _said((BROKEN,), _subjects([one for one in results if not has_learnt(one)]), varied)
+    results = [one for one in results if has_learnt(one)]
     subjects = _subjects(results)
     compared = contests(results)
     return [
-        *_said((FIRST,), subjects, varied),
+        *broken,
+        *_said((FIRST, (shadows_differ, EVERYTHING)), subjects, varied),
         *contest_sentences.winners(compared),
         *contest_sentences.against_random(compared),
         *overlaps(results),

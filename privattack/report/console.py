@@ -6,7 +6,7 @@ from pathlib import Path
 from privattack.measurement import Measurement
 from privattack.results.figures import LOW_RATE, has_many, plain, ranked
 from privattack.results.naming import count, option
-from privattack.results.result import Attacker, Result
+from privattack.results.result import Attacker, Result, Target
 from privattack.results.study import SETTINGS, comparable, deviations, study
 
 Row = dict[str, str]
@@ -35,16 +35,22 @@ def table(result: Result, folder: Path) -> str:
     asked = f"{images} of {run.budget}" if images < run.budget else str(images)
     lines += [
         "",
-        f"target: {with_interval(target.test_accuracy)} % test accuracy, {origin}; "
+        f"target: {with_interval(target.test_accuracy)} % test accuracy{_on_members(target)}, {origin}; "
         f"{asked} queries, {number} {unit}{'s' if number > 1 else ''}, seed {run.seed}",
     ]
     if shadow := result.shadow:
         lines.append(
             f"shadow models: {shadow.count}, {shadow.trained} trained now; "
-            f"{with_interval(shadow.test_accuracy)} % test accuracy"
+            f"{with_interval(shadow.test_accuracy)} % test accuracy, {with_interval(shadow.train_accuracy)} % on their "
+            f"{count(shadow.train_accuracy.n)} members each"
         )
     lines += [f"claim: {one.said}" for one in result.claims]
     return "\n".join([*lines, *(f"finding: {sentence}" for sentence in result.findings), f"files: {folder}"])
+
+
+def _on_members(target: Target) -> str:
+    learnt = target.train_accuracy
+    return f", {with_interval(learnt)} % on its {count(learnt.n)} members" if learnt.given else ", members unknown"
 
 
 def _curves(attackers: Sequence[Attacker]) -> list[str]:

@@ -11,6 +11,7 @@ from plotly.offline import get_plotlyjs
 from privattack.atomic_write import write_whole
 from privattack.findings.findings import findings
 from privattack.findings.pools import pools
+from privattack.findings.sanity import intervals_told, targets_told
 from privattack.report import contest_views, rankings, surrogates
 from privattack.report.cells import Table
 from privattack.report.drawing import Panel
@@ -45,10 +46,15 @@ class Section:
 def sections(collection: Collection) -> list[Section]:
     """Return the page's sections, in their order; to add a table or a plot is to add it here."""
     runs = collection.runs
+    results = [run.result for run in runs]
     ranked, compared = rankings.rankings(runs), contests([run.result for run in runs])
     extracted = surrogates.extractions(runs)
     every = [
-        Section("Attacks and defences", tables=overview(collection)),
+        Section(
+            "Attacks and defences",
+            paragraphs=[*targets_told(results), *intervals_told(results)] if results else (),
+            tables=overview(collection),
+        ),
         Section("Attackers, ranked", tables=rankings.tables(ranked), panels=rankings.plots(ranked, runs)),
         Section("What the attacks find together", tables=together(runs)),
         Section(

@@ -61,6 +61,7 @@ class Target(Part):
     Attributes:
         trained: whether this run trained it; otherwise it came from the store.
         fingerprint: of all that made it.
+        chance: what always naming the most frequent class of the test part reaches; None in older results.
     """
 
     train_accuracy: Figure
@@ -68,6 +69,7 @@ class Target(Part):
     trained: bool
     fingerprint: str
     classes: int = 10
+    chance: float | None = None
 
 
 class Service(Part):
