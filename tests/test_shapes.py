@@ -44,6 +44,13 @@ def test_every_network_fits_its_layers_to_the_images(network, store, tmp_path):
     assert privattack.run([*words, f"store={store}"], folder=tmp_path / "run").result.attackers
 
 
+def test_shifts_that_leave_nothing_of_an_image_are_refused(store, tmp_path):
+    words = [*WORDS, "data._target_=tests.own_data.colour", "attack=label_only_augmentation", "attack.shift=20"]
+    sentence = r"^attack: LabelOnlyAugmentation shifts images by up to 20 pixels, and these have 20x24, so that nothing"
+    with pytest.raises(UserError, match=sentence):
+        privattack.run([*words, f"store={store}"], folder=tmp_path / "run")
+
+
 @pytest.mark.parametrize("group", ["pool", "nonmembers"])
 @pytest.mark.parametrize("source", [Emnist(root="nowhere"), Usps(root="nowhere"), EmnistLike()])
 def test_handwriting_is_refused_beside_images_of_another_shape(source, group):

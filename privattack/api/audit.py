@@ -75,7 +75,8 @@ def audit(
         test: images by which surrogates and the defence's cost are judged; `nonmembers` by default.
         pool: images that an extraction may ask about; `test` by default.
         attack: an option of the command line's `attack=`, or an attack of your own. Those with shadow models need
-            `network`; without it, `gap` and `loss` work, the latter with a threshold from known images.
+            `network`; without it, `gap` and `loss` work, the latter with a threshold from a random half of the images,
+            so that the other half is judged: `settings=["repetitions=5"]` judges five such halves.
         defence: an option of `defence=`, or a defence of your own.
         budget: how many images the attack may ask about; by default as many as it has, for an extraction 3,000 at most.
         network: makes an untrained module of the model's kind that answers logits. Shadow models are trained from it

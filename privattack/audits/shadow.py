@@ -81,6 +81,12 @@ class ShadowAudit(Audit):
             raise UserError(
                 f"repetitions={len(seeds)}: with targets={targets} each target is attacked once; leave repetitions out."
             )
+        height, width = data.shape[1:]
+        if attack.reach >= min(height, width):
+            raise UserError(
+                f"attack: {type(attack).__name__} shifts images by up to {attack.reach} pixels, and these have "
+                f"{height}x{width}, so that nothing would be left; set attack.shift, or attack.augmentations, lower."
+            )
         # Where one plays the target, its pair is left out.
         needed = attack.least_shadows + (0 if targets is None else 2)
         if shadows < needed:

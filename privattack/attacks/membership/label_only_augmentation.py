@@ -48,7 +48,7 @@ class LabelOnlyAugmentation(ScoreAttack):
         rotation: Annotated[float, Field(ge=0, le=180)] = 9.0,
         shadow_models: Few = 4,
     ) -> None:
-        self.shift = shift
+        self.shift = self.reach = shift
         self.rotation = rotation
         self.shadow_models = shadow_models
         self.moves = _moves(shift)

@@ -117,6 +117,7 @@ class Lira(AnswerAttack):
         self.augmentations = augmentations
         self.name = "lira" if online else "lira_offline"
         self.queries = 1 + augmentations
+        self.reach = -(-augmentations // 4)
         self._asked: WeakKeyDictionary[ShadowModel, Float[np.ndarray, "views n"]] = WeakKeyDictionary()
 
     def observe(self, ask: Ask, auxiliary: Auxiliary, *, seed: int) -> Views:

@@ -116,8 +116,10 @@ class ShadowAttack(ABC):
         public: how many public images are asked about, too.
         least_public: how few of those it can work with.
         least_shadows: how many shadow models it needs; the pair counts of which one plays the target.
+        reach: by how many pixels it shifts images at most.
     """
 
+    reach: int = 0
     queries: int = 1
     public: int = 0
     least_public: int = 0
