@@ -21,7 +21,8 @@ class Measurement:
     deviation, None for a single repetition) and `repetitions` are set only by `over_repetitions`. `note` says what a
     reader must know to take a figure for what it is.
 
-    Raises ValueError where the value lies outside its interval or is infinite, or where a missing one lacks its reason.
+    Raises ValueError where the value lies outside its interval or is infinite, where a missing one lacks its reason, or
+    where n is negative.
     """
 
     value: float | None
@@ -34,6 +35,8 @@ class Measurement:
     note: str | None = None
 
     def __post_init__(self) -> None:
+        if self.n < 0:
+            raise ValueError(f"a measurement is of 0 images or more, got {self}")
         if self.value is None or self.low is None or self.high is None:
             if not (self.value is None and self.low is None and self.high is None and self.why):
                 raise ValueError(f"a missing measurement has no value, no interval and a reason, got {self}")

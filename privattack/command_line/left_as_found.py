@@ -11,7 +11,7 @@ HYDRAS = (".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml")
 # What a run leaves; its report is made after it.
 WRITTEN = (
     *HYDRAS, "run.log", "events.out.tfevents.*", "splits.npz", "training.csv", "roc.csv", "histograms.csv",
-    "scores.csv.gz", "result.json",
+    "scores.csv.gz", "compared.npz", "result.json",
 )  # fmt: skip
 
 Found = Mapping[Path, bytes]

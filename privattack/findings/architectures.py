@@ -69,8 +69,9 @@ def _is_own(name: str) -> bool:
 
 def _network(run: Run, group: str) -> dict[str, Any]:
     """Return a network's class and settings."""
-    network = flat(run.config.get(group, {}).get("network"))
-    return {name: value for name, value in network.items() if name != "_partial_"}
+    network, whole = f"{group}.network.", flat(run.config)
+    found = {name.removeprefix(network): value for name, value in whole.items() if name.startswith(network)}
+    return {name: value for name, value in found.items() if name != "_partial_"}
 
 
 def _name(network: Mapping[str, Any]) -> str:

@@ -19,7 +19,9 @@ COSTS = ("test_accuracy", "labels_changed", "l1")
 def write_summary(path: Path, collection: Collection) -> None:
     """Write the table; what a run does not have is an empty cell."""
     header, rows = summary(collection, path.parent)
-    write_table(path, header, ([row.get(name, "") for name in header] for row in rows))
+    write_table(
+        path, [*map(_no_formula, header)], ([_no_formula(row.get(name, "")) for name in header] for row in rows)
+    )
 
 
 def summary(collection: Collection, beside: Path = Path()) -> tuple[list[str], list[dict[str, Any]]]:
@@ -40,6 +42,16 @@ def summary(collection: Collection, beside: Path = Path()) -> tuple[list[str], l
     columns = dict.fromkeys(name for row in rows for name in row)
     last = ("folder", "why")
     return [*(name for name in columns if name not in last), *last], rows
+
+
+def _no_formula(cell: Any) -> Any:
+    """Return a cell that no spreadsheet takes for a formula; numbers stay as they are."""
+    text = str(cell)
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    return cell
 
 
 def _named(run: Job, names: Sequence[str]) -> dict[str, Any]:

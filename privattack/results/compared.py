@@ -1,6 +1,7 @@
 """`compared.npz`: how each image moves the figures that attackers are compared by, beside `result.json`."""
 
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def with_compared(folder: Path, result: Result) -> Result:
                 influence = arrays[f"influence_{place}"].astype(np.float32) / told["n"]
                 one = ByImage(**told, values=arrays[f"values_{place}"], influence=influence)
                 found.setdefault((attacker, budget), {})[metric] = one
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile, zlib.error) as error:
         raise ValueError(f"{folder / NAME}: is damaged ({error})") from error
     return result.model_copy(update={"attackers": [_with(attacker, found) for attacker in result.attackers]})
 

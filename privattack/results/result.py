@@ -68,7 +68,7 @@ class Target(Part):
     test_accuracy: Figure
     trained: bool
     fingerprint: str
-    classes: int = 10
+    classes: int = Field(10, ge=2)
     chance: float | None = None
 
 

@@ -120,3 +120,18 @@ def test_a_published_figure_stands_in_the_summary_only_beside_the_studys_recipe(
     with (folder / "summary.csv").open(newline="") as file:
         shown = {row["target.epochs"]: row["published_figure"] for row in csv.DictReader(file)}
     assert shown == {"25": "0.8966", "5": ""}
+
+
+def test_no_cell_of_the_summary_is_a_formula_and_numbers_stay_numbers(make_result, write_run):
+    settings = {"attack.first": '=HYPERLINK("http://a")', "attack.second": -0.5, "attack.@third": "+1+1"}
+    for name, changed in (("one", settings), ("other", dict.fromkeys(settings, "plain"))):
+        folder = write_run(make_result({"adaptive": {"fidelity": 0.9}}, changed), name).parent
+    (folder / "-failed").mkdir()
+    run = make_result({"adaptive": {"fidelity": 0.9}})["run"]
+    (folder / "-failed/failure.json").write_text(json.dumps({"run": run, "why": "=1+1"}))
+    write_summary(folder / "summary.csv", collect([folder]))
+    with (folder / "summary.csv").open(newline="") as file:
+        one, _, failed = csv.DictReader(file)
+    assert one["attack.first"] == '\'=HYPERLINK("http://a")'
+    assert (one["attack.second"], one["attack.@third"]) == ("-0.5", "'+1+1")
+    assert (failed["folder"], failed["why"]) == ("'-failed", "'=1+1")
