@@ -36,16 +36,21 @@ class AsAnswered(Defence):
     """Leaves answers as they came: the defence stands at the server.
 
     Args:
-        reveals: what answers still tell, as far as anybody knows.
+        believed: the defence that attackers believe to be in place.
     """
 
-    def __init__(self, reveals: Reveals) -> None:
-        self.reveals = reveals
+    def __init__(self, believed: Defence) -> None:
+        self.reveals = believed.reveals
+        self._believed = believed
 
     def respond(
         self, log_probabilities: Float[Tensor, "n classes"], pixels: Float[Tensor, "n c h w"]
     ) -> Float[Tensor, "n classes"]:
         return log_probabilities
+
+    def imitation(self) -> Defence:
+        """Return what attackers run in its place."""
+        return self._believed.imitation()
 
 
 class RemoteVictim(ForeignVictim):
@@ -79,8 +84,12 @@ class RemoteVictim(ForeignVictim):
         told = first_answer(lambda pixels: probe(pixels).numpy(), data.test, data.classes, layout, settings.answers)
         self._by_judge = asker.asked
         self._tell = told.log_probabilities
-        only_label = told.kind == LABEL or defence.reveals is Reveals.LABEL
-        self._reveals = Reveals.LABEL if only_label else Reveals.SCORES
+        if told.kind == LABEL and defence.reveals is not Reveals.LABEL:
+            raise UserError(
+                f"defence={type(defence).__name__}: the API answers a label and nothing else, and the attackers should "
+                "know; set defence=label_only."
+            )
+        self._believed = defence
         self._judge = Session(asker, self._tell, width=self.classes)
 
     def open(self, *, budget: int, seed: int) -> Service:
@@ -95,7 +104,7 @@ class RemoteVictim(ForeignVictim):
                 )
             return session(pixels)
 
-        return Service(answer, AsAnswered(self._reveals), budget=budget)
+        return Service(answer, AsAnswered(self._believed), budget=budget)
 
     def judge(self, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
         """Ask in a session of the judge's own, and say first what it costs; see the base class."""
@@ -112,7 +121,8 @@ class RemoteVictim(ForeignVictim):
             test = test.take(torch.randperm(len(test), generator=generator(0, "judge"))[:most].sort().values)
         said = self.judge(test.pixels())
         self._accuracy = metrics.proportion((said.argmax(dim=1) == test.labels).numpy())
-        return Judged(test, said, scores=self._reveals is Reveals.SCORES)
+        own = self._believed.reveals is Reveals.SCORES and not self._believed.distorts
+        return Judged(test, said, scores=own)
 
     def standing(self) -> Standing:
         """Return what a result says of the victim: what takes a look into the model is missing, with the reason."""
