@@ -257,6 +257,13 @@ def test_an_experiment_has_two_shadow_models_for_each_target(option):
         assert chosen.targets is None or 2 * chosen.targets <= chosen.shadow.count
 
 
+def test_the_experiment_on_defences_takes_every_file_there_is_and_both_kinds_of_attack():
+    sweep = hydra_of("experiment=defences").sweeper.params
+    assert set(sweep.defence.split(",")) == {option for group, option in OPTIONS if group == "defence"}
+    kinds = {composed("experiment=defences", f"study={study}").attack._target_ for study in sweep.study.split(",")}
+    assert {kind.rsplit(".", 1)[-1] for kind in kinds} == {"ModelExtraction", "Suite"}
+
+
 def test_the_honest_contrast_is_the_studys_recipe_on_half_of_mnist():
     config = composed("experiment=well_trained")
     assert (config.target.train_size, config.target.epochs, config.target.gamma) == (30_000, 25, 0.7)

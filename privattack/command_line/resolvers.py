@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from privattack.command_line.options import groups, options
+from privattack.command_line.vocabulary import CONF
 
 # In every name anyway, or without influence on the result.
 UNNAMED = (
@@ -48,9 +49,14 @@ def partial(made: DictConfig) -> DictConfig:
     return OmegaConf.create({**made, "_partial_": True})
 
 
+def every(group: str) -> str:
+    """Return the names of all options of a group, as a sweep takes them."""
+    return ",".join(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
+
+
 def register_resolvers() -> None:
     """Make known to OmegaConf what the files in `conf` compute."""
-    for resolver in (run_name, if_emnist, partial):
+    for resolver in (run_name, if_emnist, partial, every):
         OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
     for name, text in {"groups_help": groups, "options_help": options}.items():
         OmegaConf.register_new_resolver(name, text, replace=True)

@@ -7,14 +7,14 @@ from privattack.findings import contests as contest_sentences
 from privattack.findings import extraction as say
 from privattack.findings import membership
 from privattack.findings.architectures import architecture_worth
+from privattack.findings.frontier import fronts
 from privattack.findings.pools import overlaps
 from privattack.findings.sanity import has_learnt, learnt_nothing, shadows_differ
 from privattack.findings.subjects import Finding, Subject
 from privattack.results.contests import conditions, contests
+from privattack.results.frontier import NO_DEFENCE, frontiers
 from privattack.results.naming import attributes, below, flat, label, varying
 from privattack.results.result import Result, Run
-
-NO_DEFENCE = "privattack.defences.none.NoDefence"
 
 # What runs may differ in and still share a sentence.
 REPEATED = ("budget", "seed", "repetitions", "targets")
@@ -65,6 +65,7 @@ def findings(results: Sequence[Result]) -> list[str]:
         *_said((FIRST, (shadows_differ, EVERYTHING)), subjects, varied),
         *contest_sentences.winners(compared),
         *contest_sentences.against_random(compared),
+        *fronts(frontiers(results)),
         *overlaps(results),
         *architecture_worth(results),
         *_said(RULES, subjects, varied),

@@ -12,16 +12,17 @@ from privattack.atomic_write import write_whole
 from privattack.findings.findings import findings
 from privattack.findings.pools import pools
 from privattack.findings.sanity import intervals_told, targets_told
-from privattack.report import contest_views, rankings, surrogates
+from privattack.report import contest_views, frontier, rankings, surrogates
 from privattack.report.cells import Table
 from privattack.report.drawing import Panel
 from privattack.report.exposed import Gallery, galleries
 from privattack.report.overview import overview
-from privattack.report.plots import against_budget, privacy_against_utility
+from privattack.report.plots import against_budget
 from privattack.report.scores import histograms, rocs
 from privattack.report.together import together
 from privattack.results.collect import Collection
 from privattack.results.contests import contests
+from privattack.results.frontier import frontiers
 from privattack.results.naming import flat, label, varying
 from privattack.results.result import Job
 
@@ -49,6 +50,7 @@ def sections(collection: Collection) -> list[Section]:
     results = [run.result for run in runs]
     ranked, compared = rankings.rankings(runs), contests([run.result for run in runs])
     extracted = surrogates.extractions(runs)
+    fronts = frontiers([run.result for run in runs])
     every = [
         Section(
             "Attacks and defences",
@@ -85,9 +87,10 @@ def sections(collection: Collection) -> list[Section]:
         Section("Membership scores", "Of all repetitions together.", panels=histograms(runs)),
         Section(
             "Privacy against utility",
-            "For each defence the strongest attack over all its runs, against what honest users get. "
+            "For each defence the strongest attacker over all its runs, against what honest users get. "
             "Lower is more private; bars are 95 % intervals.",
-            panels=privacy_against_utility(runs),
+            tables=frontier.tables(fronts),
+            panels=frontier.plots(fronts),
         ),
     ]
     return [section for section in every if section.tables or section.panels or section.galleries]

@@ -1,24 +1,19 @@
 """Runs side by side: success against budget, and against what honest users get."""
 
-import itertools
 from collections.abc import Sequence
 
-from privattack.measurement import Measurement
 from privattack.report.drawing import (
     INK,
     REFERENCE,
-    TOP,
     Panel,
     add_curve,
     empty_plot,
-    error_of,
     label_ends,
-    label_points,
 )
-from privattack.report.looks import LOOKS, Look, leaders, looks_of
+from privattack.report.looks import Look, leaders, looks_of
 from privattack.results.collect import Finished
 from privattack.results.curves import runs_at_each_budget
-from privattack.results.figures import CHANCE, LOW_RATE, QUERYING, WORDS, best, compared_by
+from privattack.results.figures import CHANCE, LOW_RATE, WORDS, compared_by
 from privattack.results.naming import below, label, varying
 
 SHAPES = ("circle", "square", "diamond", "triangle-up", "x", "star", "pentagon", "triangle-down")
@@ -86,54 +81,6 @@ def _budget_panel(title: str, metric: str, runs: Sequence[Finished], looks: dict
     plot.update_yaxes(range=[-0.02 * top, 1.04 * top], tickformat=".0%" if metric != "auc" else ".1f")
     words = f"{_words(metric)} against the number of queries, with 95 % intervals as bands"
     return Panel(title, words, plot, picture=picture)
-
-
-def privacy_against_utility(runs: Sequence[Finished]) -> list[Panel]:
-    """Return the best attacker's success against what honest users get: a point per defence and its settings.
-
-    Of the runs of a defence, the one in which the attack does best.
-    """
-    panels = []
-    besides = ("defence", "budget", "seed", "repetitions", "targets")
-    named = ["defence", *(name for name in varying(run.result.run for run in runs) if below(name, ("defence",)))]
-    for title, group in alike([run for run in runs if run.result.having(*QUERYING)], besides=besides):
-        metric = compared_by(*(run.result for run in group))
-        strongest: dict[str, tuple[Finished, Measurement]] = {}
-        for run in group:
-            attacker = best(run.result, *QUERYING, metric=metric)
-            if attacker is None:
-                continue
-            name, success = label(run.result.run, named), attacker.figure(metric)
-            if name not in strongest or success.known.value > strongest[name][1].known.value:
-                strongest[name] = (run, success)
-        if len(strongest) < 2:
-            continue
-        highest = max(success.known.high for _, success in strongest.values())
-        top = min(1.0, 1.2 * highest) if metric == LOW_RATE else 1.0
-        for cost, short, words, tickformat in (
-            ("test_accuracy", "users' accuracy", "accuracy that honest users see", ".0%"),
-            ("l1", "distortion", "L1 distance to the true probabilities", ".1f"),
-        ):
-            plot = empty_plot(words, f"best attacker's {_words(metric)}")
-            points = []
-            for shape, (name, (run, success)) in zip(itertools.cycle(SHAPES), strongest.items()):
-                paid = getattr(run.result.service, cost)
-                if not paid.given:
-                    continue
-                plot.add_scatter(
-                    x=[paid.value], y=[success.value], name=name, mode="markers",
-                    marker={"symbol": shape, "size": 11, "color": LOOKS["adaptive"].colour},
-                    error_x=error_of(paid), error_y=error_of(success),
-                )  # fmt: skip
-                points.append((paid.known.value, success.known.value, name))
-            label_points(plot, points, width=0.6 if cost == "l1" else 0.2, top=top)
-            plot.update_xaxes(tickformat=tickformat, **({"range": [-0.4, 2.3]} if cost == "l1" else {}))
-            plot.update_yaxes(tickformat=".0%", range=[-0.02 * top, TOP * top])
-            if top == 1.0:
-                plot.update_yaxes(tickvals=[0, 0.2, 0.4, 0.6, 0.8, 1])
-            described = f"{_words(metric)} of the best attacker of each defence against {words}"
-            panels.append(Panel(f"{title}: {_words(metric)} against {short}", described, plot))
-    return panels
 
 
 def alike(runs: Sequence[Finished], *, besides: tuple[str, ...]) -> list[tuple[str, list[Finished]]]:

@@ -4,12 +4,19 @@ import itertools
 
 import pytest
 
+from privattack.report.frontier import plots as frontier_plots
 from privattack.report.looks import LEADERS, looks_of
 from privattack.report.pictures import DASHES, MARKERS
-from privattack.report.plots import against_budget, privacy_against_utility
+from privattack.report.plots import against_budget
 from privattack.report.rankings import plots, rankings
 from privattack.report.scores import histograms, rocs
 from privattack.results.collect import collect
+from privattack.results.frontier import frontiers
+
+
+def privacy_against_utility(runs):
+    return frontier_plots(frontiers([run.result for run in runs]))
+
 
 SECTIONS = (against_budget, histograms, privacy_against_utility, rocs)
 
