@@ -14,7 +14,7 @@ from privattack import metrics
 from privattack.attacks.extraction.base import Extraction
 from privattack.attacks.knowledge import Knowledge
 from privattack.attacks.membership.base import Inference
-from privattack.audits.tally import tally_extraction, tally_membership
+from privattack.audits.tally import Places, tally_extraction, tally_membership
 from privattack.data.images import LabelledImages, digests
 from privattack.metrics import Measurement
 from privattack.metrics.by_image import ByImage
@@ -55,7 +55,7 @@ def judge_extraction(extraction: Extraction, judged: Judged) -> list[Verdict]:
     pixels = test.pixels()
     target = judged.log_probabilities.numpy().astype(np.float64)
     labels, named_by_target = test.labels.numpy(), target.argmax(axis=1)
-    names = test.names
+    names, places = test.names, Places([test.names] * len(extraction.asked))
     digests_asked = [digests(asked.images) for asked in extraction.asked]
     points: list[list[Point]] = [[] for _ in extraction.attackers]
     images: list[list[Columns]] = [[] for _ in extraction.attackers]
@@ -67,7 +67,7 @@ def judge_extraction(extraction: Extraction, judged: Judged) -> list[Verdict]:
         ):
             named = list(answers.argmax(axis=2))
             kl = [metrics.kl_divergence(target, one.astype(np.float64)) for one in answers] if judged.scores else None
-            tally = tally_extraction(names, named, named_by_target, labels, queried, kl)
+            tally = tally_extraction(places, named, named_by_target, labels, queried, kl)
             for loss in losses:
                 tally.add("training_loss", metrics.mean(loss))
             points[place].append(Point(budget=budget, metrics=tally.figures(), compared=tally.compared()))
@@ -114,11 +114,12 @@ def judge_membership(
     """
     verdicts = []
     names = [asked.names for asked in images]
+    places = Places(names)
     for attacker in zip(*inferences, strict=True):
         first, scores = attacker[0], [one.scores for one in attacker]
         decisions = [one.decisions for one in attacker]
         tally = tally_membership(
-            scores, decisions, memberships, names, targets=targets, cross_fitted=first.cross_fitted
+            scores, decisions, memberships, places, targets=targets, cross_fitted=first.cross_fitted
         )
         curves = {"roc": _mean_roc(scores, memberships), "histograms": _histogram(scores, memberships)}
         columns = _stacked(

@@ -19,22 +19,34 @@ COMPARED = ("fidelity", "accuracy", "auc", "tpr_at_fpr_0.01")
 CROSS_FITTED = math.sqrt(2)
 
 
+class Places:
+    """Where each repetition's images stand among those of all.
+
+    Args:
+        images: their names, by repetition.
+    """
+
+    def __init__(self, images: Sequence[np.ndarray]) -> None:
+        everyone, places = np.unique(np.concatenate(images), return_inverse=True)
+        self.by_repetition = np.split(places, np.cumsum([len(one) for one in images])[:-1])
+        self.count = len(everyone)
+        self.name = hashlib.blake2b("".join(everyone).encode(), digest_size=8).hexdigest()
+
+
 class Tally:
     """Takes a figure of each repetition, with each image's influence on it.
 
     Args:
-        images: the names of the images that were judged, by repetition.
+        places: of the images that were judged.
         targets: whether the repetitions are models attacked in turn.
         cross_fitted: whether two halves were judged by what was learnt from each other. Their errors hang together: an
             interval is sqrt(2) times as wide. Over several targets their spread holds it.
     """
 
-    def __init__(self, images: Sequence[np.ndarray], *, targets: bool = False, cross_fitted: bool = False) -> None:
+    def __init__(self, places: Places, *, targets: bool = False, cross_fitted: bool = False) -> None:
+        self.places = places
         self.targets = targets
         self.stretch = CROSS_FITTED if cross_fitted and not targets else 1.0
-        everyone, places = np.unique(np.concatenate(images), return_inverse=True)
-        self.places = np.split(places, np.cumsum([len(one) for one in images])[:-1])
-        self.count, self.images = len(everyone), hashlib.blake2b("".join(everyone).encode(), digest_size=8).hexdigest()
         self.means: dict[str, Measurement] = {}  # where a mean is not that of the repetitions' figures
         self._figures: dict[str, list[Measurement]] = {}
         self._influences: dict[str, list[Influence]] = {}
@@ -64,7 +76,7 @@ class Tally:
         return {
             name: ByImage(
                 n=min(one.n for one in self._figures[name]),
-                images=self.images,
+                images=self.places.name,
                 values=np.array([one.known.value for one in self._figures[name]]),
                 influence=self.stretch * self._table(name),
                 across_targets=self.targets,
@@ -80,17 +92,17 @@ class Tally:
 
     def _is_known(self, name: str) -> bool:
         """Say whether there are influences of every repetition."""
-        return name in self._influences and len(self._influences[name]) == len(self.places)
+        return name in self._influences and len(self._influences[name]) == len(self.places.by_repetition)
 
     def _table(self, name: str) -> Float[np.ndarray, "repetitions images"]:
-        table = np.zeros((len(self.places), self.count))
-        for row, places, influence in zip(table, self.places, self._influences[name], strict=True):
+        table = np.zeros((len(self.places.by_repetition), self.places.count))
+        for row, places, influence in zip(table, self.places.by_repetition, self._influences[name], strict=True):
             np.add.at(row, places, influence)
         return table
 
 
 def tally_extraction(
-    images: np.ndarray,
+    places: Places,
     named: Sequence[Int64[np.ndarray, " n"]],
     named_by_target: Int64[np.ndarray, " n"],
     labels: Int64[np.ndarray, " n"],
@@ -100,12 +112,12 @@ def tally_extraction(
     """Return how surrogates, one per repetition, agree with their target.
 
     Args:
-        images: the images' names.
+        places: of the images.
         named: the classes that each surrogate names; `named_by_target`, those of the target; `labels`, the true ones.
         queried: which images each attacker asked about.
         kl: each image's divergence from the target's answer; None where the victim tells no probabilities.
     """
-    tally, right = Tally([images] * len(named)), named_by_target == labels
+    tally, right = Tally(places), named_by_target == labels
     for number, (answer, seen) in enumerate(zip(named, queried, strict=True)):
         agrees, correct = answer == named_by_target, answer == labels
         tally.add_share("fidelity", agrees)
@@ -115,10 +127,10 @@ def tally_extraction(
         tally.add_share("fidelity_target_right", agrees, right)
         tally.add_share("fidelity_target_wrong", agrees, ~right)
         if kl is None:
-            tally.add("kl", Measurement.missing(len(images), "the victim tells no probabilities"))
+            tally.add("kl", Measurement.missing(len(labels), "the victim tells no probabilities"))
         else:
             mean = metrics.mean_kl_divergence(kl[number])
-            tally.add("kl", mean, (kl[number] - mean.known.value) / len(images) if mean.given else None)
+            tally.add("kl", mean, (kl[number] - mean.known.value) / len(labels) if mean.given else None)
     return tally
 
 
@@ -126,13 +138,13 @@ def tally_membership(
     scores: Sequence[Float[np.ndarray, " _"]],
     decisions: Sequence[Bool[np.ndarray, " _"]],
     memberships: Sequence[Bool[np.ndarray, " _"]],
-    images: Sequence[np.ndarray],
+    places: Places,
     *,
     targets: bool = False,
     cross_fitted: bool = False,
 ) -> Tally:
     """Return how an attacker's scores and decisions, by repetition, tell members; see `Tally`."""
-    tally = Tally(images, targets=targets, cross_fitted=cross_fitted)
+    tally = Tally(places, targets=targets, cross_fitted=cross_fitted)
     for score, decided, membership in zip(scores, decisions, memberships, strict=True):
         tally.add_share("accuracy", decided == membership)
         balanced = by_image.of_balanced_accuracy(decided, membership)

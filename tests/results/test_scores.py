@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from privattack import metrics
-from privattack.audits.tally import tally_extraction, tally_membership
+from privattack.audits.tally import Places, tally_extraction, tally_membership
 from privattack.results.scores import NAME, read_scores, write_scores
 from tests.running import run_in
 
@@ -32,7 +32,7 @@ def membership_figures(table: Rows, attacker: str, targets: bool) -> dict[str, m
     columns = ([one[name] for one in every] for name in ("score", "decision", "member", "image"))
     scores, decided, members, names = columns
     return tally_membership(
-        scores, [one == 1 for one in decided], [one == 1 for one in members], names, targets=targets
+        scores, [one == 1 for one in decided], [one == 1 for one in members], Places(names), targets=targets
     ).figures()
 
 
@@ -42,7 +42,12 @@ def extraction_figures(table: Rows, attacker: str, budget: int) -> dict[str, met
     named, queried, kl = ([one[name] for one in every] for name in ("surrogate_class", "queried", "kl"))
     judged = every[0]
     tally = tally_extraction(
-        judged["image"], named, judged["target_class"], judged["label"], [one == 1 for one in queried], kl
+        Places([judged["image"]] * len(every)),
+        named,
+        judged["target_class"],
+        judged["label"],
+        [one == 1 for one in queried],
+        kl,
     )
     for one in every:
         for name in {"transfer_fgsm", "transfer_pgd"} & set(one):
