@@ -28,7 +28,7 @@ from privattack.models.shadow_bank import ShadowBank
 from privattack.models.store import ModelStore
 from privattack.own_target import TargetParts, split_of, target_parts
 from privattack.randomness import derive
-from privattack.report.console import table
+from privattack.report.console import box, table
 from privattack.report.tensorboard import RunLogger, write_events
 from privattack.results.compared import write_compared
 from privattack.results.files import write_arrays, write_table
@@ -122,7 +122,7 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
     write_scores(folder, {verdict.name: verdict.images for verdict in outcome.verdicts})
     write_events(logger, result, list(outcome.curves))
     result.write(folder)
-    print(table(result, folder))
+    print(box(result), table(result, folder), sep="\n")
     return result
 
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 
+from privattack.findings.verdict import verdict
 from privattack.measurement import Measurement
 from privattack.results.figures import LOW_RATE, has_many, plain, ranked
 from privattack.results.naming import count, option
@@ -10,6 +12,7 @@ from privattack.results.result import Attacker, Result, Target
 from privattack.results.study import SETTINGS, comparable, deviations, study
 
 Row = dict[str, str]
+WIDTH = 118  # of the verdict's frame
 
 
 def with_interval(measurement: Measurement) -> str:
@@ -18,6 +21,14 @@ def with_interval(measurement: Measurement) -> str:
         return "-"
     value, low, high = (100 * figure for figure in measurement.known)
     return f"{value:.2f} [{low:.1f}, {high:.1f}]"
+
+
+def box(result: Result) -> str:
+    """Return the verdict, its long lines folded, in a frame."""
+    said = verdict([result])
+    caveat = [f"But: {said.caveat}"] if said.caveat else []
+    lines = [part for line in [*said.lines, *caveat] for part in wrap(line, WIDTH, subsequent_indent="  ")]
+    return "\n".join(["-" * WIDTH, *lines, "-" * WIDTH])
 
 
 def table(result: Result, folder: Path) -> str:

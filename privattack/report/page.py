@@ -12,6 +12,7 @@ from privattack.atomic_write import write_whole
 from privattack.findings.findings import findings
 from privattack.findings.pools import pools
 from privattack.findings.sanity import intervals_told, targets_told
+from privattack.findings.verdict import verdict
 from privattack.report import contest_views, frontier, rankings, surrogates
 from privattack.report.cells import Table
 from privattack.report.drawing import Panel
@@ -114,6 +115,7 @@ def page(collection: Collection, found: Sequence[str]) -> str:
         runs=len(collection.runs),
         failures=len(collection.failures),
         versions="; ".join(versions),
+        verdict=verdict([run.result for run in collection.runs]) if collection.runs else None,
         findings=found,
         sections=shown,
         settings=settings(collection),

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from privattack.measurement import Measurement
-from privattack.report.console import table, with_interval
+from privattack.report.console import box, table, with_interval
 from tests.made_up_results import typed
 
 FIGURE = {"value": 0.8123, "low": 0.79, "high": 0.83, "n": 500, "sd": 0.0123, "repetitions": 3}
@@ -121,3 +121,12 @@ def test_it_says_how_much_of_the_budget_was_used(make_suite):
     result = make_suite()
     result["service"]["images"] = 1200
     assert "1200 of 3000 queries, 8 targets, seed 0" in table(typed(result), Path("here"))
+
+
+def test_the_verdict_stands_in_a_frame_that_fits_a_terminal(make_result):
+    attackers = {"adaptive": {"fidelity": 0.9}, "no_query": {"fidelity": 0.8}}
+    lines = box(typed(make_result(attackers))).splitlines()
+    assert lines[0] == lines[-1] == "-" * 118
+    assert max(map(len, lines)) == 118
+    assert lines[1].startswith("Tested: ")
+    assert "the answers are worth" in " ".join(lines)
