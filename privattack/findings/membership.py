@@ -9,6 +9,7 @@ from privattack.results.figures import (
     LOW_RATE,
     QUERYING,
     WORDS,
+    apart,
     best,
     exceeds_chance,
     plain,
@@ -134,7 +135,7 @@ def attacks_stand_out(subject: Subject) -> Finding | None:
         reached = f"{figures[0]} to {figures[size - 1]}" if size > NAMED + 1 else joined(figures[:size])
         claim = (
             f"{_names(leaders)} {'reach' if size > 1 else 'reaches'} {reached}, ahead of {others} "
-            f"(the best of them: {order[size].name}, {figures[size]})"
+            f"(the best of them: {order[size].name}, {figures[size]}){_first_of(leaders, pairs)}"
         )
     else:
         near = [one for one, low in zip(order[1:], least[0], strict=True) if low <= 0]
@@ -144,6 +145,15 @@ def attacks_stand_out(subject: Subject) -> Finding | None:
         )
     sentence = f"{_over_targets(subject)}by {WORDS.get(metric, metric)} {claim}."
     return Finding(gaps[size], sentence, tuple(one.name for one in leaders))
+
+
+def _first_of(leaders: Sequence[Attacker], pairs: int) -> str:
+    """Say where AUC tells the first of several leaders from each of the others."""
+    gaps = [difference(leaders[0], other, "auc", comparisons=pairs) for other in leaders[1:]]
+    if not gaps or not all(is_clear(gap) for gap in gaps):
+        return ""
+    least = min(gaps, key=lambda gap: gap.known.low)
+    return f"; by AUC {leaders[0].name} is ahead of {_names(leaders[1:])}, too, by {apart(least, 'auc')} or more"
 
 
 def attacks_together(subject: Subject) -> Finding | None:

@@ -216,6 +216,13 @@ def test_attacks_that_rise_above_the_others_are_named_with_the_best_of_the_rest(
     assert said([make_suite(rates, targets=None)], "By TPR at 1 % FPR lira and rmia reach")
 
 
+def test_of_several_leaders_auc_may_tell_the_first(make_suite, measured):
+    result = make_suite({"loss": 0.012, "gap": 0.0, "lira": 0.081, "rmia": 0.079, "qmia": 0.03})
+    for attacker in result["attackers"][:-1]:  # not the blind one
+        attacker["metrics"]["auc"] = measured(0.7 if attacker["name"] == "lira" else 0.6, 0.01)
+    assert said([result], "by AUC lira is ahead of rmia, too, by 0.10 [0.08, 0.12] or more.")
+
+
 def test_a_small_gap_at_the_top_does_not_hide_a_wide_one_below_it(make_suite):
     rates = {"best": 0.08, "second": 0.07, "third": 0.02, "fourth": 0.018}
     assert said([make_suite(rates)], "best and second reach 8.0 %", "ahead of each of the other 2 attacks")

@@ -97,7 +97,8 @@ class Lira(AnswerAttack):
     Args:
         online: whether models that were trained on an image are used.
         variance: `per_image`, `global`, or `auto`, the image's own from 64 shadow models on.
-        centre: `median`, as the reference code, or `mean`, as the paper.
+        centre: `median`, as the reference code, or `mean`, as the paper. On a target that remembers (1,000 members, 28
+            shadow models, 16 targets) the mean's AUC is 0.005 [0.002, 0.008] higher, offline 0.001 [-0.001, 0.002].
         augmentations: how many copies of each candidate are asked about beside itself, 0 to 16: shifted by one
             pixel to the right, left, down and up, then by two, and so on, filled up with zeros. The copies'
             scores are added, as if they were independent. Each takes a query.
