@@ -16,6 +16,7 @@ from privattack.audits.choose import choose_audit
 from privattack.audits.extraction import ExtractionAudit
 from privattack.audits.result import result_of
 from privattack.audits.standing import standing_of
+from privattack.data.apart import check_apart
 from privattack.data.images import DataSet
 from privattack.data.splits import TrainingSplit
 from privattack.defences.base import Defence
@@ -65,6 +66,8 @@ def prepare(config: DictConfig) -> Parts:
     """
     device = device_of(config.trainer.accelerator)
     data = make(config, "data", DataSet)
+    learnt = "lie in the training part, too, so that they do not tell what is learnt from what is known by heart"
+    check_apart("data's test part", data.test, set(data.train.digests), so=learnt)
     split = split_of(config, data)
     foreign = _foreign(config)
     target = target_parts(config, data, split)

@@ -20,6 +20,7 @@ from privattack.audits.membership import MembershipAudit
 from privattack.audits.shadow import ShadowAudit
 from privattack.audits.training import architecture_of, brought_by_user, check_recipe, recipe_of
 from privattack.audits.transfer import Transfer
+from privattack.data.apart import check_apart
 from privattack.data.image_sources import Group, Holdout, ImageSource
 from privattack.data.images import DataSet, LabelledImages
 from privattack.data.query_pool import QueryPool
@@ -162,6 +163,9 @@ class _Chooser:
                 "inference is judged by that; name them by target.members=, or extract the model, as by attack=mea."
             )
         images, _, source = self._images("nonmembers")
+        members = [] if self.split is None else self.split.members.tolist()
+        known = {self.data.train.digests[place] for place in members}
+        check_apart("nonmembers", images, known, so="are members, too, so that nothing tells them apart")
         return images, source
 
     def _one_budget(self) -> int:

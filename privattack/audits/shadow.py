@@ -130,7 +130,9 @@ class ShadowAudit(Audit):
             auxiliary = self._auxiliary(bank, imitations, one)
             for victim, everyone, number in attacked:
                 others = auxiliary if number is None else auxiliary.without(number)
-                services.append(victim.open(budget=self.budget, seed=one.seed))
+                # Each target's noise is its own.
+                session = one.seed if number is None else derive(one.seed, "target.session", number)
+                services.append(victim.open(budget=self.budget, seed=session))
                 started = time.perf_counter()
                 inferred = self.attack.run(services[-1], others, seed=one.seed)
                 seconds += time.perf_counter() - started

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from privattack.errors import UserError
+from privattack.victims import LocalVictim
 from tests.running import FAST, MEMBERSHIP, comparable, run_in
 
 SHADOW = (*FAST, "target.train_size=60", "shadow.processes=1")
@@ -106,3 +107,15 @@ def test_an_attack_that_needs_no_shadow_model_trains_none(tmp_path):
     result = run_in(tmp_path / "a", "attack=gap", settings=SHADOW)
     assert result["shadow"] is None
     assert len(list((tmp_path / "store").glob("*/recipe.json"))) == 1
+
+
+def test_noise_that_is_fresh_is_each_targets_own(tmp_path, monkeypatch):
+    seeds, opened = [], LocalVictim.open
+
+    def noted(victim, *, budget, seed):
+        seeds.append(seed)
+        return opened(victim, budget=budget, seed=seed)
+
+    monkeypatch.setattr(LocalVictim, "open", noted)
+    run_in(tmp_path / "a", "attack=gap", "targets=3", "shadow.count=6", settings=SHADOW)
+    assert len(set(seeds)) == len(seeds) == 3

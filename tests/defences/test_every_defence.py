@@ -7,9 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
+from privattack.data.query_pool import QueryPool
 from privattack.defences.base import Defence, Reveals
+from privattack.service import Service
+from tests.attacks.extracting import SEEDS, linear_target, trainer
 from tests.composing import made, options
 from tests.defences.owners import ready
+from tests.services import Front
 
 # Of one class at several strengths, one is enough.
 OPTIONS = [option for option in options("defence") if not option.endswith("_weak")]
@@ -134,6 +138,21 @@ def test_a_session_answers_a_batch_as_it_answers_its_images_one_by_one(met):
     session = met.session(1)
     alone = [session(said[[row]], pixels[[row]]) for row in range(len(said))]
     assert torch.equal(torch.cat(alone), met.session(1)(said, pixels))
+
+
+def test_the_curve_of_one_run_is_what_runs_of_each_budget_find(met, make_images):
+    """In rounds: a state that hangs on what is asked later would tell."""
+    attack = made("attack", "attack=activethief", "attack.start=20")
+    pool, pixels = QueryPool(make_images(60), 10), make_images(20, seed=1).pixels()
+
+    def curve(*budgets: int) -> list[tuple[int, Tensor]]:
+        services = [Front(Service(linear_target, met.session(seed), budget=budgets[-1])) for seed in SEEDS]
+        extraction = attack.run(services, pool, trainer(), budgets=budgets, seeds=SEEDS)
+        return [(budget, surrogates.predict(pixels)) for budget, surrogates in extraction.curve]
+
+    for budget, predicted in curve(25, 40):
+        ((_, alone),) = curve(budget)
+        assert torch.equal(predicted, alone)
 
 
 def test_an_imitation_reveals_as_much_and_knows_no_secret(met):
