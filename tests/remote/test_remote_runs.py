@@ -11,11 +11,11 @@ from tests.running import FAST, run_in
 
 SHADOWS = ["shadow.count=6", "shadow.processes=1", "attack=loss", "budget=200"]
 ATTACKS = [
-    ["attack=mea", "repetitions=2", "budget=[50,100]"],
-    ["attack=mea", "repetitions=2", "budget=100", "defence=label_only"],
-    ["attack=activethief", "repetitions=1", "budget=100", "attack.start=40"],
-    ["attack=mia", "repetitions=1", "budget=100"],
-    SHADOWS,
+    pytest.param(["attack=mea", "repetitions=2", "budget=[50,100]"], marks=pytest.mark.slow),
+    pytest.param(["attack=mea", "repetitions=2", "budget=100", "defence=label_only", "learning=naive"]),
+    pytest.param(["attack=activethief", "repetitions=1", "budget=100", "attack.start=40"], marks=pytest.mark.slow),
+    pytest.param(["attack=mia", "repetitions=1", "budget=100"]),
+    pytest.param(SHADOWS, marks=pytest.mark.slow),
 ]
 
 
@@ -56,7 +56,7 @@ def test_a_run_over_http_finds_what_the_run_in_this_process_finds(root, tmp_path
 
 
 def test_a_transcript_answers_alone_where_nothing_may_be_sent(root, tmp_path):
-    attack = ["attack=mea", "repetitions=1", "budget=50"]
+    attack = ["attack=mea", "repetitions=1", "budget=50", "learning=naive"]
     app, clients = app_of(tmp_path, *FAST, f"store={root / 'store'}")
     with listening(app) as url:
         words = remote(url, tmp_path, *attack, "price=2.0")
