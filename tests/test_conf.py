@@ -338,5 +338,5 @@ def test_victims(make):
     defaults = {name: one.default for name, one in inspect.signature(Settings).parameters.items()}
     config = OmegaConf.to_container(composed(*words[:1]).victim, resolve=False)
     given = {name: value for name, value in config.items() if name not in ("_target_", "url", "price")}
-    assert given == {name: defaults[name] for name in given} | {"headers_from_env": {}}
+    assert given == {name: defaults[name] for name in given}
     assert {"url", "price", *given} == {*defaults}
