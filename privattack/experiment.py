@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from privattack.audits.choose import choose_audit
 from privattack.audits.extraction import ExtractionAudit
 from privattack.audits.result import result_of
 from privattack.audits.standing import standing_of
+from privattack.audits.watching import watching_of
 from privattack.data.apart import check_apart
 from privattack.data.images import DataSet
 from privattack.data.splits import TrainingSplit
@@ -27,6 +28,7 @@ from privattack.memory import enough_memory
 from privattack.models.devices import device_of, keep_quiet
 from privattack.models.shadow_bank import ShadowBank
 from privattack.models.store import ModelStore
+from privattack.monitors.base import Monitor
 from privattack.own_target import TargetParts, split_of, target_parts
 from privattack.randomness import derive
 from privattack.report.console import box, table
@@ -53,6 +55,7 @@ class Parts:
     target: TargetParts
     foreign: ForeignVictims | None
     defence: Defence
+    monitor: Monitor
     audit: Audit
     store: ModelStore
     device: torch.device
@@ -72,6 +75,7 @@ def prepare(config: DictConfig) -> Parts:
     foreign = _foreign(config)
     target = target_parts(config, data, split)
     defence = make(config, "defence", Defence)
+    monitor = make(config, "monitor", Monitor)
     attack = make(config, "attack", object)
     store = ModelStore(config.store)
     seeds = [derive(config.seed, "repetition", number) for number in range(config.repetitions)]
@@ -81,7 +85,7 @@ def prepare(config: DictConfig) -> Parts:
             "victim.send_members=false: membership inference asks about images that the model was trained on, and they "
             "would leave this machine; victim.send_members=true sends them."
         )
-    return Parts(data, split, target, foreign, defence, audit, store, device)
+    return Parts(data, split, target, foreign, defence, monitor, audit, store, device)
 
 
 @enough_memory()
@@ -111,6 +115,9 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
     with _attacked(config, parts, bank, logger) as attacked:
         outcome = parts.audit.run(attacked.victims, bank)
         standing = attacked.standing()
+        watching = watching_of(attacked.victims, outcome.services, parts.data, seed=config.seed)
+    if watching is not None:
+        outcome = replace(outcome, extra={**outcome.extra, "watching": watching})
 
     timings = {} if bank is None else {"shadow_seconds": shadow_seconds}
     result = result_of(config, choices, standing, outcome, timings, started=started)
@@ -155,7 +162,8 @@ def _attacked(config: DictConfig, parts: Parts, bank: ShadowBank | None, logger:
         targets = [bank.in_the_targets_place(number, parts.data) for number in numbers]
         learnt = [bank.membership[number] for number in numbers]
         owners = [Owner(one.model, bank.pool, known) for one, known in zip(targets, learnt, strict=True)]
-    victims = [LocalVictim(one, parts.defence.fitted(owner)) for one, owner in zip(targets, owners, strict=True)]
+    defences = [parts.monitor.guarding(parts.defence.fitted(owner)) for owner in owners]
+    victims = [LocalVictim(*both) for both in zip(targets, defences, strict=True)]
     yield _Attacked(victims, partial(standing_of, victims, parts.data, seed=config.seed), targets[0].history)
 
 

@@ -31,6 +31,7 @@ class Service:
             return defence(target(pixels), pixels)
 
         self._answer = answer
+        self._alarm = lambda: defence.alarm
         self.reveals: Reveals = defence.reveals
         self.imitation: Defence = defence.imitation()
         self.budget = budget
@@ -49,6 +50,11 @@ class Service:
     def unique_images(self) -> int:
         """How many different images were asked about."""
         return len(self._seen)
+
+    @property
+    def alarm(self) -> int | None:
+        """How many images had been asked about when a monitor raised the alarm; None where none did."""
+        return self._alarm()
 
     def query(self, pixels: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
         """Answer a batch of images, pixels in [0, 1], with log-probabilities after the defence.

@@ -120,6 +120,7 @@ class Settings(Section):
     attack: MadeOf
     learning: MadeOf
     defence: MadeOf
+    monitor: MadeOf
     trainer: Trainer
     victim: MadeOf | None = None  # none where the run trains it
 

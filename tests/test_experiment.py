@@ -238,3 +238,12 @@ def test_a_curve_begins_where_the_attack_has_enough_to_start(tmp_path, caplog):
     assert "the attack needs 150 queries to start, so its curve begins at 150" in caplog.text
     with pytest.raises(UserError, match=r"^budget=149: the attack needs 150 queries to start"):
         run_in(tmp_path / "b", "attack=jbda", "budget=149")
+
+
+def test_a_monitor_says_when_it_saw_the_attack_and_what_it_says_of_honest_clients(tmp_path):
+    watched = ("attack=jbda", "attack.start=30", "monitor=near_duplicates", "repetitions=1", "budget=120")
+    result = run_in(tmp_path / "watched", *watched)
+    assert result["watching"]["false_alarms"]["n"] == 1
+    assert result["watching"]["alarms"]["n"] == 1
+    assert sum("the monitor" in sentence.lower() for sentence in result["findings"]) == 1
+    assert "watching" not in run_in(tmp_path / "alone", *watched[:2], *watched[3:])

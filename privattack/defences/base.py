@@ -45,12 +45,14 @@ class Defence(ABC):
         distorts: whether scores that it reveals are not the target's own.
         keeps_label: whether the winning class is always the target's.
         stateful: whether an answer depends on what the same client asked before.
+        alarm: how many images had been asked about when a monitor raised the alarm.
     """
 
     reveals: Reveals
     distorts: bool = True
     keeps_label: bool = True
     stateful: bool = False
+    alarm: int | None = None
 
     @final
     def __call__(

@@ -147,20 +147,20 @@ class MemGuard(Defence):
     ) -> tuple[Float[Tensor, "n classes"], Tensor]:
         moved = start.clone()
         rows = torch.arange(len(start), device=start.device)
-        for _ in range(self.steps):
+        for step in range(self.steps + 1):
             with torch.enable_grad():
                 inner = moved[rows].requires_grad_(True)
                 made = inner.softmax(dim=1)
-                overtaken = (inner[:, 1:].amax(dim=1) - inner[:, 0]).relu()
+                logit, ahead = self._logits(made), inner[:, 0] - inner[:, 1:].amax(dim=1)
                 away = (made - said[rows]).abs().sum(dim=1)
-                loss = self._logits(made).abs() + OTHERS * overtaken + weight * away
-                (gradient,) = torch.autograd.grad(loss.sum(), inner)
-            stepped = inner.detach() - STEP * gradient / gradient.norm(dim=1, keepdim=True).clamp(min=1e-300)
-            moved[rows] = stepped
-            rows = rows[~self._succeeds(stepped, sign[rows])]
-            if not len(rows):
+                loss = logit.abs() + OTHERS * (-ahead).relu() + weight * away
+            going = ((logit * sign[rows] > 0) | (ahead <= 0)).detach()
+            if step == self.steps or not going.any():
                 break
-        return moved.softmax(dim=1), self._succeeds(moved, sign)
-
-    def _succeeds(self, logits: Float[Tensor, "n classes"], sign: Float[Tensor, " n"]) -> Tensor:
-        return (self._logits(logits.softmax(dim=1)) * sign <= 0) & (logits.argmax(dim=1) == 0)
+            (gradient,) = torch.autograd.grad(loss.sum(), inner)
+            gradient = gradient[going]
+            rows = rows[going]
+            moved[rows] -= STEP * gradient / gradient.norm(dim=1, keepdim=True).clamp(min=1e-300)
+        flipped = torch.ones(len(start), dtype=torch.bool, device=start.device)
+        flipped[rows[going]] = False
+        return moved.softmax(dim=1), flipped

@@ -11,6 +11,7 @@ from privattack.findings.frontier import fronts
 from privattack.findings.pools import overlaps
 from privattack.findings.sanity import has_learnt, learnt_nothing, shadows_differ
 from privattack.findings.subjects import Finding, Subject
+from privattack.findings.watching import monitor_sees
 from privattack.results.contests import conditions, contests
 from privattack.results.frontier import NO_DEFENCE, frontiers
 from privattack.results.naming import attributes, below, flat, label, varying
@@ -38,6 +39,7 @@ RULES: tuple[Rule, ...] = (
     (membership.attacks_together, EVERYTHING),
     (say.service_gives_nothing, EVERYTHING),
     (membership.nothing_leaks, EVERYTHING),
+    (monitor_sees, EVERYTHING),
     (say.labels_change, DEFENCE),
     (say.probabilities_change, DEFENCE),
     (say.against_the_study, EVERYTHING),

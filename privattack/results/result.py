@@ -183,6 +183,23 @@ class Exposed(Part):
     picture: str | None
 
 
+class Watching(Part):
+    """What a monitor saw.
+
+    Attributes:
+        alarms: the share of the attackers' sessions that raised the alarm.
+        queries: after how many queries each of those did.
+        false_alarms: the share of honest clients who raised it, with `client_images` test images each.
+        microseconds: what it takes for an image, its defence included.
+    """
+
+    alarms: Figure
+    queries: list[int]
+    false_alarms: Figure
+    client_images: int
+    microseconds: float
+
+
 class Checked(Part):
     """A claim, whether the run bears it out, and why in one sentence."""
 
@@ -240,6 +257,7 @@ class Result(Part):
     shadow: Shadow | None = None
     audit: Asked | None = None
     found: Found | None = None
+    watching: Watching | None = None
     exposed: list[Exposed] = []
     claims: list[Checked] = []
     attackers: list[Attacker]
