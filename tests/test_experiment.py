@@ -36,10 +36,10 @@ def test_a_result_has_the_schema_that_every_report_is_made_from(cells, cell):
     attack, _ = cell
     result = read(cells[cell])
     assert result["schema"] == 1
-    assert set(result) - {"pool"} == {
-        "schema", "run", "target", "service", "attackers", "findings", "timings", "versions"
+    assert set(result) - {"pool", "exposed"} == {
+        "schema", "run", "target", "service", "attackers", "claims", "findings", "timings", "versions"
     }  # fmt: skip
-    assert ("pool" in result) == (attack == "mea")
+    assert ("pool" in result) == (attack == "mea") != ("exposed" in result)
     assert set(result["run"]) >= {
         "attack", "defence", "data", "nonmembers", "seed", "budget", "repetitions", "config"
     }  # fmt: skip
