@@ -14,6 +14,7 @@ from privattack.errors import UserError
 from privattack.protocols.base import Headers
 
 log = logging.getLogger(__name__)
+logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request would bury all others
 
 BUSY = (409, 429, 503)  # nothing was answered, so that nothing is paid
 BROKEN = (502, 504)  # somebody between did not get the answer; it may be paid

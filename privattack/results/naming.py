@@ -32,7 +32,9 @@ def attributes(run: Job) -> dict[str, Any]:
         **{group: option(run, group) for group in ("defence", "data", "nonmembers")},
         "pool": None if membership else pool_of(run),
         "as_stored": config.get("nonmembers.as_stored") if membership else None,
-        "target": _class(config, "target.network").lower(),
+        "target": str(
+            config.get("victim.model") or config.get("victim.url") or _class(config, "target.network").lower()
+        ),
         "surrogate": None if membership else _class(config, "surrogate.network").lower() or None,
         **{name: getattr(run, name) for name in ("budget", "seed", "repetitions", "targets")},
     }

@@ -32,6 +32,7 @@ TARGET: dict[str, tuple[Any, ...]] = {
     "target.optimizer._target_": (None,),
     "target.flips": (False,),
     "target.crop": (0,),
+    "victim.url": (None,),
 }
 SURROGATE: dict[str, tuple[Any, ...]] = {
     "surrogate.network._target_": ("privattack.models.networks.MLP",),
@@ -46,6 +47,7 @@ ABSENT: dict[str, Any] = {
     "target.optimizer._target_": None,
     "target.flips": False,
     "target.crop": 0,
+    "victim.url": None,
 }
 POOL = "test"  # where its extraction took the queries from
 DEFENCES: dict[str, dict[str, tuple[Any, ...]]] = {
