@@ -67,7 +67,8 @@ class Batcher:
                 answers = await loop.run_in_executor(self._thread, self._compute, batch)
             except Exception as error:  # the requests' own: each tells its client, and the next batch is answered
                 for one in batch:
-                    one.answer.set_exception(error)
+                    if not one.answer.done():  # its client may be gone
+                        one.answer.set_exception(error)
                 continue
             for one, answer in zip(batch, answers, strict=True):
                 if not one.answer.done():
