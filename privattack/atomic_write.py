@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @contextmanager
-def named(path: Path) -> Iterator[None]:
+def with_path(path: Path) -> Iterator[None]:
     """Let an `OSError` tell the path where it names none: one of writing does not."""
     try:
         yield
@@ -21,7 +21,7 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write beside, then rename: a reader sees the old file or the new one, never a part."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with named(path), beside.open("wb") as file:
+        with with_path(path), beside.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from privattack.atomic_write import with_path
 from privattack.audits.base import Audit, Outcome
 from privattack.audits.choose import choose_audit
 from privattack.audits.extraction import ExtractionAudit
@@ -130,7 +131,8 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
         write_table(folder / f"{name}.csv", columns, rows)
     write_compared(folder, result)
     write_scores(folder, {verdict.name: verdict.images for verdict in outcome.verdicts})
-    write_events(logger, result, list(outcome.curves))
+    with with_path(folder):
+        write_events(logger, result, list(outcome.curves))
     result.write(folder)
     print(box(result), table(result, folder), sep="\n")
     return result

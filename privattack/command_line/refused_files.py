@@ -2,6 +2,7 @@
 
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,12 +25,21 @@ def refusals_named(config: DictConfig, folder: Path) -> Iterator[None]:
     Raises:
         UserError: names what was refused.
     """
+    # TensorBoard writes in a thread, and raises here what happens there.
+    before, threading.excepthook = threading.excepthook, _told_here
     try:
         yield
     except BrokenPipeError:  # nobody reads what is printed
         raise
     except OSError as error:
         raise UserError(refusal(error, _places(config, folder))) from error
+    finally:
+        threading.excepthook = before
+
+
+def _told_here(raised: threading.ExceptHookArgs) -> None:
+    if not issubclass(raised.exc_type, OSError):
+        threading.__excepthook__(raised)
 
 
 def refusal(error: OSError, places: dict[str, Path]) -> str:

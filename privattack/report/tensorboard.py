@@ -1,5 +1,6 @@
 """TensorBoard: the curves of a run, its figures, and its line in the HParams tab."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard.summary import hparams
 
+from privattack.atomic_write import with_path
 from privattack.results.figures import LOW_RATE, has_many
 from privattack.results.naming import FIELDS, attributes
 from privattack.results.result import Result, Run
@@ -20,6 +22,11 @@ class RunLogger(TensorBoardLogger):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, name="", version="")
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Write figures; see Lightning's."""
+        with with_path(Path(self.save_dir)):
+            super().log_metrics(metrics, step)
 
     def save(self) -> None:
         """Write what is pending; the settings stand in the run's configuration, not in a file of Lightning's."""

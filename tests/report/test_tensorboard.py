@@ -1,4 +1,7 @@
+import errno
+
 import pytest
+from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 
@@ -85,3 +88,13 @@ def test_of_many_attackers_the_hparams_tab_has_only_what_they_are_ranked_by(make
     metrics = plugin_data_pb2.HParamsPluginData.FromString(content).experiment.metric_infos
     kinds = {metric.name.tag.rsplit("/", 1)[-1] for metric in metrics}
     assert kinds == {"auc", "tpr_at_fpr_0.01", "test_accuracy_at_end"}
+
+
+def test_a_full_disk_is_named_by_the_runs_folder(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(TensorBoardLogger, "log_metrics", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        RunLogger(tmp_path).log_metrics({"loss": 1.0}, step=0)
+    assert caught.value.filename == str(tmp_path)
