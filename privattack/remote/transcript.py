@@ -30,7 +30,8 @@ TABLES = """
         id INTEGER PRIMARY KEY, endpoint INTEGER NOT NULL, key TEXT NOT NULL UNIQUE, images INTEGER NOT NULL,
         answered INTEGER NOT NULL DEFAULT 0);
     CREATE TABLE IF NOT EXISTS queries (
-        endpoint INTEGER NOT NULL, digest BLOB NOT NULL, repeat INTEGER NOT NULL, request INTEGER NOT NULL, answer BLOB,
+        endpoint INTEGER NOT NULL, digest BLOB NOT NULL, repeat INTEGER NOT NULL, request INTEGER NOT NULL,
+        place INTEGER NOT NULL, answer BLOB,
         PRIMARY KEY (endpoint, digest, repeat)) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS by_request ON queries (request);
 """
@@ -117,7 +118,9 @@ class Transcript:
         intents = []
         for number in sorted(numbers):
             (key,) = self._database.execute("SELECT key FROM requests WHERE id = ?", (number,)).fetchone()
-            held = self._database.execute("SELECT digest, repeat FROM queries WHERE request = ?", (number,))
+            held = self._database.execute(
+                "SELECT digest, repeat FROM queries WHERE request = ? ORDER BY place", (number,)
+            )
             intents.append(Intent(number, key, held.fetchall()))
         return intents
 
@@ -130,8 +133,8 @@ class Transcript:
             ).lastrowid
             assert number is not None
             self._database.executemany(
-                "INSERT INTO queries (endpoint, digest, repeat, request) VALUES (?, ?, ?, ?)",
-                [(self._endpoint, *query, number) for query in queries],
+                "INSERT INTO queries (endpoint, digest, repeat, request, place) VALUES (?, ?, ?, ?, ?)",
+                [(self._endpoint, *query, number, place) for place, query in enumerate(queries)],
             )
         return Intent(number, key, queries)
 
