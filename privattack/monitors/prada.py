@@ -63,7 +63,8 @@ class Prada(Monitor):
             self._distances.setdefault(winner, []).append(nearest)
             if nearest > self._thresholds.get(winner, 0.0):
                 self._kept[winner] = torch.cat([kept, image])
-                between = self._between.setdefault(winner, [])
+                # The first image's is 0, as in the authors' code: otherwise the second's would be the threshold.
+                between = self._between.setdefault(winner, [0.0])
                 between.append(nearest)
                 self._thresholds[winner] = max(
                     self._thresholds.get(winner, 0.0), float(np.mean(between) - np.std(between))

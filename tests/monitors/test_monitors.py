@@ -18,9 +18,15 @@ def natural():
 
 
 @pytest.fixture(scope="module")
-def made_of_others(natural):
-    """Return what an attack by Jacobians asks: natural images, and steps of one length away from them."""
-    asked = natural[:75]
+def unlike(make_images):
+    """Return images whose distances are as normal as those of a benign client's."""
+    return make_images(600).pixels()
+
+
+@pytest.fixture(scope="module")
+def made_of_others(unlike):
+    """Return what an attack by Jacobians asks: such images, and steps of one length away from them."""
+    asked = unlike[:75]
     random = torch.Generator().manual_seed(0)
     for _ in range(3):
         signs = torch.randint(0, 2, asked.shape, generator=random) * 2.0 - 1
@@ -36,9 +42,9 @@ def alarm_of(monitor, pixels, *, batch=50):
     return service.alarm
 
 
-def test_prada_finds_images_made_of_others_and_not_natural_ones(natural, made_of_others):
+def test_prada_finds_images_made_of_others_and_not_those_that_they_are_made_of(unlike, made_of_others):
     assert alarm_of(Prada(), made_of_others) is not None
-    assert alarm_of(Prada(), natural) is None
+    assert alarm_of(Prada(), unlike) is None
 
 
 def test_near_duplicates_are_found_and_natural_images_are_none(natural):
@@ -90,3 +96,12 @@ def test_every_option_watches(option, natural):
 def test_settings_that_cannot_work_are_named():
     with pytest.raises(UserError, match=r"^policy=shout: needs one of log, refuse, degrade, ban\.$"):
         Prada(policy="shout")
+
+
+def test_prada_keeps_as_the_authors_code_does_the_second_distance_is_no_threshold_yet():
+    monitor = Prada()
+    for place in (0, 10, 14, 16):
+        monitor.suspects(torch.full((1, 1, 1), float(place)), 0)
+    # Distances 0, 10, 4, 2; thresholds 0 after two, then mean less deviation of (0, 10, 4), which is more than 0.
+    assert monitor._thresholds[0] == pytest.approx(14 / 3 - (152 / 9) ** 0.5, abs=1e-6)
+    assert len(monitor._kept[0]) == 4
