@@ -19,8 +19,8 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("PRIVATTACK_KILLS", 25))  # of each
 TARGET = ["data=digits", "target=mlp", "target.epochs=1", "trainer=cpu"]
-BUDGET = 1_500
-# One image a request, slowly: a signal finds many requests under way.
+BUDGET = 6_000
+# A few images a request, slowly: a signal finds many requests under way, and the last kill finds the attack going on.
 PROGRAM = f"""
 import sys, torch
 import privattack.remote.sender as sender
