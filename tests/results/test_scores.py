@@ -106,9 +106,15 @@ def test_a_table_is_read_as_it_was_written_and_two_writings_are_equal(tmp_path: 
     assert (tmp_path / NAME).read_bytes() == first
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"no gzip", gzip.compress(b"image,member\na,maybe\n"), gzip.compress(b"a\n1,2\n")]
-)
+DAMAGED = {
+    "empty": b"",
+    "no gzip": b"no gzip",
+    "a word for a number": gzip.compress(b"image,member\na,maybe\n"),
+    "a column without a name": gzip.compress(b"a\n1,2\n"),
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
 def test_a_damaged_table_is_named(tmp_path: Path, content: bytes):
     (tmp_path / NAME).write_bytes(content)
     with pytest.raises(ValueError, match=NAME):
