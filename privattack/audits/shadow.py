@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import torch
@@ -202,7 +203,9 @@ def _shadow_model(bank: ShadowBank, number: int, defence: Defence, auxiliary: Au
     def ask(images: Tensor) -> Float[Tensor, "n classes"]:
         return defended(asked, bank.model(number)(images), images)
 
-    return ShadowModel(bank.membership[number, one.candidates].numpy(), answers, ask)
+    # A defence may take a millisecond an image, and many attacks ask again: its answers are worth their memory.
+    kept = cache(answers) if defence.distorts else answers
+    return ShadowModel(bank.membership[number, one.candidates].numpy(), kept, ask)
 
 
 def _rounds(attack: ShadowAttack, data: DataSet, pool: ShadowPool, budget: int, seeds: Sequence[int]) -> list[Round]:

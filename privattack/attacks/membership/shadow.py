@@ -43,7 +43,8 @@ class ShadowModel:
 
     Attributes:
         membership: which candidates it was trained on.
-        answers: returns its answers about the auxiliary images, float64; nothing is kept in memory between calls.
+        answers: returns its answers about the auxiliary images, float64; kept in memory between calls only where
+            a defence distorts them.
         ask: asks it about any images, which costs no query.
     """
 
