@@ -83,7 +83,7 @@ def like(value: Any) -> st.SearchStrategy[Any]:
     if isinstance(value, str):
         return st.sampled_from(KNOWN) if value in KNOWN else st.just(value)
     if isinstance(value, list):
-        return ATTACKERS if isinstance(value[0], str) else st.lists(SMALL, min_size=1, max_size=3)
+        return ATTACKERS if value and isinstance(value[0], str) else st.lists(SMALL, min_size=1, max_size=3)
     return SMALL | REAL if value is None else st.just(value)
 
 

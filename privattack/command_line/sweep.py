@@ -3,12 +3,14 @@
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from privattack.command_line.left_as_found import Found, found_in
 
@@ -24,8 +26,9 @@ class Sweep(Callback):
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Look into the folder of a run that is no job of a sweep, before Hydra writes into it."""
         HydraConfig.instance().set_config(config)  # which the folder's name asks, and which Hydra does next
-        Sweep.begun = Path(os.path.abspath(config.hydra.run.dir))
-        Sweep.found = found_in(Sweep.begun)
+        with suppress(OmegaConfBaseException):  # a setting is missing, and Hydra is about to say which
+            Sweep.begun = Path(os.path.abspath(config.hydra.run.dir))
+            Sweep.found = found_in(Sweep.begun)
 
     def on_run_end(self, config: DictConfig, **_: Any) -> None:
         """Name the folder of a run that is no job of a sweep."""

@@ -13,7 +13,6 @@ import math
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.special import expit, logit, stdtrit
-from sklearn.metrics import roc_curve
 
 from privattack.measurement import Measurement
 from privattack.metrics.intervals import clopper_pearson, proportion
@@ -61,6 +60,9 @@ def roc(
     """
     needs_both(*split(scores, membership))
     finite = np.clip(scores.astype(np.float64), -LARGEST_SCORE, LARGEST_SCORE)
+    # Here and not above: whoever only reads results should not wait for it.
+    from sklearn.metrics import roc_curve
+
     return roc_curve(membership, finite, drop_intermediate=False)
 
 

@@ -72,10 +72,8 @@ def paper_table(runs: Iterable[Finished], *, rows: str, columns: str, metric: st
         raise UserError(f"--metric {metric}: no attacker who queries has it; see the columns of summary.csv.")
     down, across = ([*dict.fromkeys(place[side] for place in placed)] for side in (0, 1))
     grid = [[placed.get((row, column), (None,))[0] for column in across] for row in down]
-    bold = [_unbeaten([line[number] for line in grid], metric) for number in range(len(across))]
-    entries = [
-        [None if one is None else Entry(one, one in bold[number]) for number, one in enumerate(line)] for line in grid
-    ]
+    bold = {id(one) for column in zip(*grid, strict=True) for one in _unbeaten(column, metric)}
+    entries = [[None if one is None else Entry(one, id(one) in bold) for one in line] for line in grid]
     return PaperTable(metric, rows, down, across, entries)
 
 

@@ -18,6 +18,10 @@ class Part(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False, ser_json_inf_nan="strings")
 
+    def __eq__(self, other: object) -> bool:
+        """Say whether both would be written alike; what is not written does not count."""
+        return isinstance(other, Part) and type(self) is type(other) and self.model_dump() == other.model_dump()
+
 
 class Job(Part):
     """What was to be run: the options chosen by name, and all composed settings in `config`.
@@ -216,7 +220,7 @@ class Point(Part):
     """An attacker's success at one of several budgets."""
 
     budget: int
-    metrics: dict[str, Figure]
+    metrics: dict[str, Figure] = Field(min_length=1)
     compared: Compared = {}
 
 

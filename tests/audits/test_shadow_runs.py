@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
 from privattack.errors import UserError
+from privattack.models.networks import MLP
 from privattack.victims import LocalVictim
 from tests.running import FAST, MEMBERSHIP, comparable, run_in
 
@@ -90,7 +92,9 @@ def test_a_service_that_answers_labels_leaves_score_attacks_what_the_label_tells
         (["attack=bavaria", "shadow.count=2"], r"^shadow\.count=2: the attack needs \d+ shadow models or more"),
     ],
 )
-def test_settings_that_cannot_work_are_refused_before_anything_is_trained(tmp_path, overrides, sentence):
+def test_settings_that_cannot_work_are_refused_before_anything_is_trained(tmp_path, monkeypatch, overrides, sentence):
+    monkeypatch.chdir(tmp_path)
+    torch.save(MLP(classes=10).state_dict(), "x.pth")
     with pytest.raises(UserError, match=sentence):
         run_in(tmp_path / "a", *overrides, settings=SHADOW)
     assert not (tmp_path / "store").exists()
