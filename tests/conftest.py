@@ -11,7 +11,7 @@ from privattack.command_line.resolvers import register_resolvers
 from privattack.data.images import LabelledImages
 
 # Deadlines are times, and a loaded machine is slow.
-settings.register_profile("privattack", deadline=None, max_examples=50)
+settings.register_profile("privattack", deadline=None, max_examples=25)
 settings.load_profile("privattack")
 torch.set_num_threads(1)
 register_resolvers()
