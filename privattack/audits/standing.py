@@ -7,6 +7,7 @@ from privattack.data.images import DataSet
 from privattack.metrics import Measurement, over_targets, proportion
 from privattack.models.store import fingerprint
 from privattack.models.targets import TrainedTarget
+from privattack.monitors.base import Watched
 from privattack.randomness import derive
 from privattack.results.result import Target
 from privattack.victims import LocalVictim, Standing
@@ -19,7 +20,8 @@ def standing_of(victims: Sequence[LocalVictim], data: DataSet, *, seed: int) -> 
         seed: the run's.
     """
     targets = [victim.target for victim in victims]
-    honest = [victim.defence.session(derive(seed, "honest user")) for victim in victims]
+    sessions = (one.defence.honest if isinstance(one.defence, Watched) else one.defence.session for one in victims)
+    honest = [session(derive(seed, "honest user")) for session in sessions]
     costs, microseconds = judge_defence(honest, data.test, [target.test_log_probabilities for target in targets])
     seconds = sum(target.seconds for target in targets)
     return Standing(_target(targets, data), costs, seconds, microseconds)

@@ -54,6 +54,10 @@ class ModelGuardS(Defence):
         self._kept[winner] = kept
         return chosen
 
+    def imitation(self) -> "ModelGuardS":
+        """Return one that shares nothing with what a client's session keeps; see the base class."""
+        return ModelGuardS(epsilon=self.epsilon)
+
     def session(self, seed: int) -> "ModelGuardS":
         """Return the defence with nothing kept yet."""
         return ModelGuardS(epsilon=self.epsilon)

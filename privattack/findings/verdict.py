@@ -101,7 +101,8 @@ def _caveat(results: Sequence[Result]) -> str | None:
     ):
         if sentences:
             return sentences[0][0].upper() + sentences[0][1:]
-    sure = [one for result in results for one in result.exposed if one.targets > 1 and 1.0 in one.found.values()]
+    several = [result for result in results if (result.run.targets or 0) > 1]
+    sure = [one for result in several for one in result.exposed if one.targets > 1 and 1.0 in one.found.values()]
     if sure:
         return (
             f"An average hides individuals: the attacks find {len(sure)} of the most exposed members in every target "

@@ -133,5 +133,14 @@ def _serve(end: Connection, parent: int) -> None:
                 answer = work(pickle.loads(item))
             except Exception as error:
                 error.add_note(traceback.format_exc())
-                answer = error
+                answer = error if _can_be_sent(error) else RuntimeError(traceback.format_exc())
             end.send_bytes(pickle.dumps(answer))
+
+
+def _can_be_sent(error: Exception) -> bool:
+    """Say whether an exception, whose class may be anybody's, arrives as it was."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return False
+    return True

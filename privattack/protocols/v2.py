@@ -82,7 +82,7 @@ def decode(body: bytes, headers: Headers, side: Side) -> Message:
             tensors[name] = _from_list(tensor.get("data"), name, shape, kind)
         else:
             expected = prod(shape) * np.dtype(TYPES[kind]).itemsize
-            if size != expected or size > len(rest):
+            if type(size) is not int or size != expected or size > len(rest):
                 raise ProtocolError(f"{name}: {expected} bytes are needed for {kind} of shape {shape}")
             tensors[name], rest = np.frombuffer(rest[:size], dtype=TYPES[kind]).reshape(shape), rest[size:]
     return Message(tensors, {key: value for key, value in content.items() if key != side})
@@ -96,13 +96,23 @@ def _described(tensor: Any) -> tuple[str, list[int], str]:
         raise ProtocolError("a tensor has no name")
     if not isinstance(shape, list) or not all(type(one) is int and 0 <= one < 2**31 for one in shape):
         raise ProtocolError(f"{name}: the shape is no list of lengths")
-    if kind not in TYPES:
+    if not isinstance(kind, str) or kind not in TYPES:
         raise ProtocolError(f"{name}: datatype {str(kind)[:20]} is none of {', '.join(TYPES)}")
     return name, shape, kind
 
 
+def _truths(data: Any, name: str) -> Array:
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ProtocolError(f"the data of {name} are ragged") from error
+    if array.size and array.dtype.kind != "b":
+        raise ProtocolError(f"the data of {name} are no truths")
+    return array
+
+
 def _from_list(data: Any, name: str, shape: Sequence[int], kind: str) -> Array:
-    array = np.asarray(data) if kind == "BOOL" else numbers(data, f"the data of {name}")
+    array = _truths(data, name) if kind == "BOOL" else numbers(data, f"the data of {name}")
     if array.size != prod(shape):
         raise ProtocolError(f"{name}: {array.size} numbers came for the shape {list(shape)}")
     if kind == "UINT64" and array.dtype.kind == "f" and all(type(one) is int and one >= 0 for one in data):

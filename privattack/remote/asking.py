@@ -141,10 +141,11 @@ class Asker:
         while running or (waiting and not failed):
             while waiting and not failed and len(running) < int(self._at_once):
                 one = waiting.pop(0)
+                queries = one.queries if isinstance(one, Intent) else one
+                images = self._layout.encode(pixels[[places[query] for query in queries]])
+                body, headers = self._protocol.request(images)  # may refuse: nothing is written yet
+                self._pace(len(queries))
                 intent = one if isinstance(one, Intent) else self._transcript.intend(one)
-                self._pace(len(intent.queries))
-                images = self._layout.encode(pixels[[places[query] for query in intent.queries]])
-                body, headers = self._protocol.request(images)
                 post = self._sender.post
                 running[self._threads.submit(post, self._protocol.path, body, headers, key=intent.key)] = intent
             finished, _ = wait(running, return_when=FIRST_COMPLETED)

@@ -55,6 +55,12 @@ def metadata(sender: Sender, settings: Settings) -> Metadata:
 
 def _json(sender: Sender, path: str) -> dict[str, Any]:
     response = sender.get(path)
+    if response.status_code in (401, 403, 429) or (response.status_code >= 500 and response.status_code != 501):
+        # It would look like another model, whose answers are not in the transcript.
+        raise UserError(
+            f"victim.url: {sender.host} answers {path} with status {response.status_code}; try again when it is ready, "
+            "or set victim.headers_from_env."
+        )
     try:
         content = response.json()
     except ValueError:

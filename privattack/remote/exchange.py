@@ -50,7 +50,9 @@ def import_transcript(table: Path, transcript: Path) -> int:
 
     try:
         rows = parquet.read_table(table, columns=["endpoint", "digest", "repeat", "answer"]).to_pylist()
-        answers = {(row["endpoint"], (row["digest"], row["repeat"])): np.array(row["answer"]) for row in rows}
+        answers = {
+            (row["endpoint"], (row["digest"], row["repeat"])): np.array(row["answer"], dtype=np.float64) for row in rows
+        }
         endpoints = {text: json.loads(text) for text in dict.fromkeys(row["endpoint"] for row in rows)}
     except (OSError, pa.ArrowException, ValueError) as error:
         why = next(iter(str(error).splitlines()), "")
@@ -63,6 +65,7 @@ def import_transcript(table: Path, transcript: Path) -> int:
             asked = {query for intent in opened.unanswered([*mine]) for query in intent.queries}
             queries = [query for query in mine if query not in known and query not in asked]
             if queries:
-                opened.answered(opened.intend(queries), np.stack([mine[query] for query in queries]))
+                stacked = np.stack([mine[query] for query in queries])
+                opened.answered(opened.intend(queries), stacked)
             new += len(queries)
     return new

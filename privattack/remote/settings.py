@@ -9,7 +9,13 @@ from pydantic import Field
 from privattack.checks import Count, Few, PathText, Positive, checked
 from privattack.errors import SettingError
 
-Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+", description="an address such as http://localhost:8000")]
+Url = Annotated[
+    str,
+    Field(
+        pattern=r"^https?://[^\s/@?#]+(/[^\s?#]*)?$",
+        description="an address such as http://localhost:8000, without a password",
+    ),
+]
 Numbers = Annotated[list[float], Field(description="a list of numbers, one per channel")]
 Names = Annotated[dict[str, str], Field(description="names of headers, each with that of an environment variable")]
 
@@ -116,4 +122,10 @@ def _headers(variables: Mapping[str, str]) -> Mapping[str, str]:
     for header, variable in variables.items():
         if variable not in os.environ:
             raise SettingError({f"headers_from_env.{header}": variable}, "is no environment variable; set it")
+        value = os.environ[variable]
+        if not value.isascii() or not value.isprintable() or value != value.strip():
+            raise SettingError(
+                {f"headers_from_env.{header}": variable},
+                "holds what no header may: a line break, a space at an end, or no ASCII",
+            )
     return {header: os.environ[variable] for header, variable in variables.items()}

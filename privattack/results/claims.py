@@ -65,19 +65,22 @@ def _check(result: Result, claim: Claim) -> Checked:
     if not given:
         why = next((str(one.why) for one in figures.values()), "this run does not measure it")
         return _checked(claim, "undecided", f"{claim}: undecided, for it has no figure: {why}.")
-    strongest = max(given, key=lambda name: _excess(given[name], claim))
-    wide, bound = given[strongest], claim.bound
-    # As if every bound were an upper one.
-    near, far, limit = wide.known.low, wide.known.high, bound
-    if claim.at_most is None:
-        near, far, limit = -wide.known.high, -wide.known.low, -bound
-    state: State = "refuted" if near > limit else "holds" if far <= limit else "undecided"
+    # As if every bound were an upper one: an interval's nearer and farther end.
+    sign = 1 if claim.at_most is not None else -1
+    ends = {name: sorted((sign * one.known.low, sign * one.known.high)) for name, one in given.items()}
+    beyond = [name for name, (near, _) in ends.items() if near > sign * claim.bound]
+    reaching = [name for name, (_, far) in ends.items() if far > sign * claim.bound]
+    state: State = "refuted" if beyond else "undecided" if reaching else "holds"
+    decisive = max(beyond or reaching or given, key=lambda name: sign * given[name].known.value)
+    wide = given[decisive]
     missing = [name for name, one in figures.items() if not one.given]
     if state == "holds" and missing:
         state = "undecided"
-    said = f"{claim}: {state}; {strongest}{_rank(len(figures))} has {worded(wide, claim.metric)}"
+    said = f"{claim}: {state}; {decisive}{_among(len(figures))} has {worded(wide, claim.metric)}"
     if state == "undecided":
-        said += f"; {missing[0]} has no figure" if missing else f"; {_what_it_takes(wide, bound, result.run.targets)}"
+        said += (
+            f"; {missing[0]} has no figure" if missing else f"; {_what_it_takes(wide, claim.bound, result.run.targets)}"
+        )
     return _checked(claim, state, f"{said}.")
 
 
@@ -93,13 +96,8 @@ def _figures(result: Result, claim: Claim) -> dict[str, Measurement]:
     }
 
 
-def _excess(measured: Measurement, claim: Claim) -> float:
-    value = measured.known.value
-    return value if claim.at_most is not None else -value
-
-
-def _rank(attackers: int) -> str:
-    return f", the strongest of {attackers} attackers," if attackers > 1 else ""
+def _among(attackers: int) -> str:
+    return f", of {attackers} attackers the one that decides," if attackers > 1 else ""
 
 
 def _what_it_takes(measured: Measurement, bound: float, targets: int | None) -> str:

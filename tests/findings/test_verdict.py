@@ -36,7 +36,7 @@ def test_membership_leaks_or_does_not(make_suite, make_result):
 
 
 def test_members_that_every_target_betrays_are_the_caveat_of_an_average(make_suite):
-    result = make_suite()
+    result = make_suite(targets=8)
     result["exposed"] = [
         {"image": "a", "label": 1, "targets": 4, "found": {"lira": 1.0}, "picture": None},
         {"image": "b", "label": 1, "targets": 4, "found": {"lira": 0.5}, "picture": None},

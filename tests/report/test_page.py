@@ -146,7 +146,7 @@ def test_of_many_attackers_a_cell_names_the_best(make_suite, write_run):
 
 
 def test_the_most_exposed_members_are_shown_with_what_finds_them(make_suite, write_run):
-    result = make_suite()
+    result = make_suite(targets=4)
     found = {"lira": 1.0, "rmia": 0.5, "loss": 0.25, "gap": 0.25, "entropy": 0.25}
     result["exposed"] = [
         {"image": "00ff", "label": 7, "targets": 4, "found": found, "picture": "iVBORw0KGgo="},
@@ -155,7 +155,7 @@ def test_the_most_exposed_members_are_shown_with_what_finds_them(make_suite, wri
     _, parsed = made(write_run(result, "run"))
     assert "The most exposed members" in parsed.texts["h2"]
     captions = " ".join(parsed.texts["figcaption"])
-    assert "a member of 4 targets, found in 4 by lira 2 by rmia" in " ".join(captions.split())
+    assert "a member in 4 targets, found in 4 by lira 2 by rmia" in " ".join(captions.split())
     assert "and by 1 more" in captions
     assert "class 3, image <b>" in captions
     assert "found by <i>" in captions

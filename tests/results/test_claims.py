@@ -37,8 +37,19 @@ def test_a_claim_is_decided_by_the_interval_of_the_attacker_whom_it_suits_least(
     assert checked(suite, **claim).state == state
 
 
+def test_every_attackers_interval_counts_not_only_that_of_the_highest_figure(make_result):
+    narrow, wide = measurement(0.52, half_width=0.01), measurement(0.51, half_width=0.06)
+    unsure = make_result({"a": {"auc": narrow}, "b": {"auc": wide}})
+    assert checked(unsure, at_most=0.55).state == "undecided"
+    assert "b, of 2 attackers the one that decides" in checked(unsure, at_most=0.55).said
+    sure = make_result(
+        {"a": {"auc": measurement(0.60, half_width=0.10)}, "b": {"auc": measurement(0.59, half_width=0.01)}}
+    )
+    assert checked(sure, at_most=0.55).state == "refuted"
+
+
 def test_who_never_queries_says_nothing_of_the_api(suite):
-    assert "lira, the strongest of 2 attackers, has 0.70 [0.68, 0.72]" in checked(suite, at_most=0.8).said
+    assert "lira, of 2 attackers the one that decides, has 0.70 [0.68, 0.72]" in checked(suite, at_most=0.8).said
 
 
 def test_a_claim_is_said_with_what_would_decide_it(make_result):

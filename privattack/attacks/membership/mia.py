@@ -85,8 +85,14 @@ def _learn(
     known: Float[np.ndarray, "k f"], membership: Bool[np.ndarray, " k"], unknown: Float[np.ndarray, "u f"]
 ) -> tuple[Scores, Scores]:
     """Return the log-odds of membership of the known, each half by what the other teaches, and of the unknown."""
+    # scikit-learn takes no more categories than fit a byte.
+    few = max(known[:, -1].max(), unknown[:, -1].max()) < 255
     boosting = HistGradientBoostingClassifier(
-        max_iter=50, max_leaf_nodes=8, categorical_features=[known.shape[1] - 1], early_stopping=False, random_state=0
+        max_iter=50,
+        max_leaf_nodes=8,
+        categorical_features=[known.shape[1] - 1] if few else None,
+        early_stopping=False,
+        random_state=0,
     )
     halves = StratifiedKFold(2, shuffle=True, random_state=0)
     of_known = cross_val_predict(boosting, known, membership, cv=halves, method="decision_function")
