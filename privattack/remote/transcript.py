@@ -7,7 +7,6 @@ its locks. A power cut may lose what was written in the last moments before.
 
 import json
 import logging
-import sqlite3
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from jaxtyping import Float64
 
+from privattack.database import open_database
 from privattack.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -71,14 +71,11 @@ class Transcript:
             except Timeout:
                 log.info("victim.transcript=%s: another run writes it; waiting for that to end.", path)
                 self._lock.acquire()
-            self._database = sqlite3.connect(path, isolation_level=None)
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = NORMAL")
-            self._database.executescript(TABLES)
-        except (OSError, sqlite3.Error) as error:
+        except OSError as error:
             raise UserError(
                 f"victim.transcript={path}: cannot be opened ({error}); name a file on a local disk."
             ) from error
+        self._database = open_database(path, TABLES, setting="victim.transcript")
         description = (json.dumps(endpoint, sort_keys=True),)
         self._database.execute("INSERT OR IGNORE INTO endpoints (description) VALUES (?)", description)
         found = self._database.execute("SELECT id FROM endpoints WHERE description = ?", description)

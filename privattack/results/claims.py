@@ -42,7 +42,8 @@ class Claim(BaseModel):
     @property
     def bound(self) -> float:
         """The bound's number."""
-        return self.at_least if self.at_most is None else self.at_most  # type: ignore[return-value]
+        (bound,) = (one for one in (self.at_most, self.at_least) if one is not None)
+        return bound
 
     def __str__(self) -> str:
         whose = f"{self.attacker}'s " if self.attacker else ""

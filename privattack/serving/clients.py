@@ -12,6 +12,7 @@ import sqlite3
 import time
 from pathlib import Path
 
+from privattack.database import open_database
 from privattack.errors import UserError
 from privattack.protocols.base import Headers
 
@@ -50,16 +51,7 @@ class Clients:
     """
 
     def __init__(self, path: str | Path) -> None:
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = NORMAL")
-            self._database.executescript(TABLES)
-        except (OSError, sqlite3.Error) as error:
-            raise UserError(
-                f"serve.clients={path}: cannot be opened ({error}); name a file on a local disk."
-            ) from error
+        self._database = open_database(path, TABLES, setting="serve.clients", timeout=30, check_same_thread=False)
         self._pruned = 0.0
 
     def add(self, name: str, *, budget: int) -> str:
