@@ -29,9 +29,13 @@ def start(folder: Path, *overrides: str) -> subprocess.Popen:
     folder.mkdir(exist_ok=True)
     return subprocess.Popen(
         command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        # Tests that run in the background inherit deafness to interrupts.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=hear_interrupts,
     )  # fmt: skip
+
+
+def hear_interrupts() -> None:
+    """Tests that run in the background inherit deafness to interrupts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def ended(process: subprocess.Popen) -> str:
@@ -107,8 +111,21 @@ def test_an_interrupted_run_says_so_and_leaves_the_store_alone(stopped):
 
 
 def test_an_interrupt_while_the_program_loads_ends_it_in_silence(tmp_path):
-    process = start(tmp_path)
-    time.sleep(0.3)  # Hydra, and then PyTorch, are being imported
+    # Before the program's first line, Ctrl-C is the interpreter's: what it says and returns then depends on its luck.
+    begun = (
+        "import runpy, sys\n"
+        "from privattack.interrupts import end_in_silence\n"
+        "end_in_silence()\n"
+        "print('begun', flush=True)\n"
+        "runpy.run_path('run.py', run_name='__main__')\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", begun, *SETTINGS, f"hydra.run.dir={tmp_path / 'run'}"], cwd=ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=hear_interrupts,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    time.sleep(0.2)  # Hydra, and then PyTorch, are being imported
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)[0]
     assert process.returncode == 130
