@@ -1,6 +1,13 @@
 """Pure functions: arrays in, numbers with 95 % intervals out."""
 
 from privattack.measurement import Measurement
+from privattack.metrics.epsilon import (
+    epsilon_gaussian,
+    epsilon_many_runs,
+    epsilon_of_gaussian,
+    epsilon_one_run,
+    epsilon_one_run_f_dp,
+)
 from privattack.metrics.extraction import kl_divergence, mean_kl_divergence
 from privattack.metrics.intervals import (
     clopper_pearson,
@@ -20,6 +27,11 @@ __all__ = [
     "auc",
     "balanced_accuracy",
     "clopper_pearson",
+    "epsilon_gaussian",
+    "epsilon_many_runs",
+    "epsilon_of_gaussian",
+    "epsilon_one_run",
+    "epsilon_one_run_f_dp",
     "fit_threshold",
     "kl_divergence",
     "mean",
