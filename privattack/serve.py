@@ -1,6 +1,7 @@
 """A target and its defence as an HTTP service, by the words of the command line.
 
     python -m privattack.serve target=lenet defence=label_only
+    python -m privattack.serve target=lenet monitor=prada monitor.policy=ban
     python -m privattack.serve serve.add=alice serve.budget=3000     # lets a client in and prints its key, once
 
 Words that begin with `serve.` are the server's own, told below; all others are those of `run.py`.
@@ -23,6 +24,7 @@ from privattack.make import make
 from privattack.memory import enough_memory
 from privattack.models.devices import device_of, keep_quiet
 from privattack.models.store import ModelStore, fingerprint
+from privattack.monitors.base import Monitor
 from privattack.own_target import split_of, target_parts
 from privattack.serving.settings import Serving
 
@@ -68,7 +70,7 @@ def serve(words: Sequence[str]) -> None:
 
 
 def served_by(config: DictConfig, *, name: str, most: int) -> "Served":
-    """Return the target that the settings describe, trained now or taken from the store, with its defence.
+    """Return the target that the settings describe, trained now or taken from the store, with defence and monitor.
 
     Args:
         name: what clients call it.
@@ -80,18 +82,24 @@ def served_by(config: DictConfig, *, name: str, most: int) -> "Served":
     from privattack.serving.served import Served
 
     data = make(config, "data", DataSet)
-    defence = make(config, "defence", Defence)
+    defence, monitor = make(config, "defence", Defence), make(config, "monitor", Monitor)
+    if monitor.accounts != 1:
+        raise SettingError({"monitor.accounts": monitor.accounts}, "a server watches each API key alone; use 1")
     split = split_of(config, data)
     parts = target_parts(config, data, split)
     target = parts.obtain(store=ModelStore(config.store), device=device_of(config.trainer.accelerator))
+    owner = Owner.of(target.model, data, None if split is None else split.members)
     return Served(
         name=name,
         # Another defence gives other answers: clients who keep them must not take these for those.
-        version=fingerprint({"target": target.fingerprint, "defence": OmegaConf.to_container(config.defence)}),
+        version=fingerprint(
+            {"target": target.fingerprint}
+            | {name: OmegaConf.to_container(config[name]) for name in ("defence", "monitor")}
+        ),
         shape=data.shape,
         classes=data.classes,
         model=target.model,
-        defence=defence.fitted(Owner.of(target.model, data, None if split is None else split.members)),
+        defence=monitor.guarding(defence.fitted(owner)),
         seed=config.seed,
         most=most,
     )

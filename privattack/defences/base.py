@@ -46,6 +46,7 @@ class Defence(ABC):
         keeps_label: whether the winning class is always the target's.
         stateful: whether an answer depends on what the same client asked before.
         alarm: how many images had been asked about when a monitor raised the alarm.
+        answered: whether a monitor lets all images of the latest batch be answered.
     """
 
     reveals: Reveals
@@ -53,6 +54,7 @@ class Defence(ABC):
     keeps_label: bool = True
     stateful: bool = False
     alarm: int | None = None
+    answered: bool = True
 
     @final
     def __call__(

@@ -82,6 +82,7 @@ class Watched(Defence):
         answers = self.defence(log_probabilities, pixels)
         if not self.watching:
             return answers
+        self.answered = True
         answers = answers.clone()
         accounts = (self.asked + torch.arange(len(pixels))) % len(self.watching)
         for account, monitor in enumerate(self.watching):
@@ -101,6 +102,7 @@ class Watched(Defence):
         """Return what one account is answered of a batch."""
         policy, nothing = monitor.policy, torch.zeros_like(answers).log_softmax(dim=1)
         if policy == "ban" and self.alarmed[account]:
+            self.answered &= len(rows) == 0
             return nothing
         winners = answers.argmax(dim=1)
         raised = torch.tensor(
@@ -116,8 +118,11 @@ class Watched(Defence):
             self.alarm = self.asked + int(rows[first]) + 1
         if policy == "log":
             return answers
+        if policy == "refuse" and not raised.any():
+            return answers
+        self.answered &= policy == "degrade"
         if policy == "refuse":
-            return nothing if raised.any() else answers
+            return nothing
         later = torch.arange(len(answers)).unsqueeze(1) >= first
         labels = torch.full_like(answers, 1e-7).scatter(1, winners.unsqueeze(1), 1.0).log().log_softmax(dim=1)
         return (labels if policy == "degrade" else nothing).where(later, answers)

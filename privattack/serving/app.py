@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 from torch import Tensor
 
 import privattack
-from privattack.defences.base import Defence
 from privattack.protocols import v2
 from privattack.protocols.base import JSON, Array, ProtocolError
 from privattack.protocols.instances import decode_instances, encode_predictions
@@ -24,6 +23,7 @@ from privattack.serving.documentation import INFER, INSTANCES, body, refusals
 from privattack.serving.metrics import Metrics
 from privattack.serving.middleware import Watched
 from privattack.serving.served import OUTPUTS, Served
+from privattack.serving.session import Session
 
 Encode = Callable[[Tensor], Answer]
 REFUSALS = refusals(400, 401, 403, 404, 409, 413, 422, 429)
@@ -37,7 +37,7 @@ class Answering:
         self.admission = admission
         self.metrics = metrics
         self.batcher = Batcher(served.model, observe=metrics.batches.observe)
-        self._sessions: dict[str, Defence] = {}
+        self._sessions: dict[str, Session] = {}
         self._now: set[tuple[str, str]] = set()
 
     async def answer(self, request: Request, client: str, images: Array, encode: Encode) -> Response:
@@ -46,7 +46,7 @@ class Answering:
         key = request.headers.get("Idempotency-Key")
         if key is None:
             self.admission.admit(client, len(pixels), key=None, content=b"")
-            said, headers = encode(await self._ask(client, pixels))
+            said, headers = encode(await self._ask(client, pixels, key))
             return Response(said, headers={**headers})
         # While it is being answered: noise that is new each time could be averaged away for one payment.
         if (client, key) in self._now:
@@ -56,17 +56,21 @@ class Answering:
             content = hashlib.sha256(request.url.path.encode() + b"\0" + await request.body()).digest()
             answer = self.admission.admit(client, len(pixels), key=key, content=content)
             if answer is None:
-                answer = encode(await self._ask(client, pixels))
+                answer = encode(await self._ask(client, pixels, key))
                 self.admission.clients.keep(client, key, answer)
         finally:
             self._now.remove((client, key))
         said, headers = answer
         return Response(said, headers={**headers})
 
-    async def _ask(self, client: str, pixels: Tensor) -> Tensor:
+    async def _ask(self, client: str, pixels: Tensor, key: str | None) -> Tensor:
         if client not in self._sessions:
-            self._sessions[client] = self.served.session(client)
-        answer = await self.batcher.answer(pixels, self._sessions[client])
+            self._sessions[client] = Session(client, self.served.session(client), self.metrics)
+        try:
+            answer = await self.batcher.answer(pixels, self._sessions[client])
+        except Refusal:
+            self.admission.clients.give_back(client, len(pixels), key=key)
+            raise
         self.metrics.images.labels(client).inc(len(pixels))
         return answer
 

@@ -9,17 +9,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from privattack.defences.base import Defence
 from privattack.models.remembered import RememberedTarget
+from privattack.serving.admission import Refusal
 
 WAIT = 0.005  # seconds for which a request waits for others at most
 MOST = 512  # images of a batch
+
+# Answers for what the target says of pixels; raises `Refusal`.
+Defended = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class _Waiting:
     pixels: Float[Tensor, "n c h w"]
-    defence: Defence
+    defence: Defended
     answer: asyncio.Future[Tensor]
 
 
@@ -39,8 +42,8 @@ class Batcher:
         self._asking = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
 
-    async def answer(self, pixels: Float[Tensor, "n c h w"], defence: Defence) -> Tensor:
-        """Return the defended log-probabilities for a request's pixels, float32 `(n, classes)`."""
+    async def answer(self, pixels: Float[Tensor, "n c h w"], defence: Defended) -> Tensor:
+        """Return the defended log-probabilities for a request's pixels, float32 `(n, classes)`, or raise `Refusal`."""
         waiting = _Waiting(pixels, defence, asyncio.get_running_loop().create_future())
         self._asking += 1
         try:
@@ -72,13 +75,22 @@ class Batcher:
                 continue
             for one, answer in zip(batch, answers, strict=True):
                 if not one.answer.done():
-                    one.answer.set_result(answer)
+                    if isinstance(answer, Refusal):
+                        one.answer.set_exception(answer)
+                    else:
+                        one.answer.set_result(answer)
 
-    def _compute(self, batch: Sequence[_Waiting]) -> list[Tensor]:
+    def _compute(self, batch: Sequence[_Waiting]) -> list[Tensor | Refusal]:
         said = [self._model.recall(one.pixels) for one in batch]
         new = [one.pixels for one, known in zip(batch, said, strict=True) if known is None]
         computed = iter(self._model.model(torch.cat(new)).split([len(part) for part in new]) if new else ())
         return [
-            one.defence(next(computed) if known is None else known, one.pixels)
-            for one, known in zip(batch, said, strict=True)
+            _defended(one, next(computed) if known is None else known) for one, known in zip(batch, said, strict=True)
         ]
+
+
+def _defended(one: _Waiting, said: Float[Tensor, "n classes"]) -> Tensor | Refusal:
+    try:
+        return one.defence(said, one.pixels)
+    except Refusal as refusal:  # this client's alone
+        return refusal

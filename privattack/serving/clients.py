@@ -127,6 +127,13 @@ class Clients:
         self._database.execute("COMMIT")
         return answer
 
+    def give_back(self, client: str, images: int, *, key: str | None = None) -> None:
+        """Undo a payment for a request that is not answered."""
+        self._database.execute("BEGIN IMMEDIATE")
+        self._database.execute("DELETE FROM requests WHERE client = ? AND key = ?", (client, key))
+        self._database.execute("UPDATE clients SET spent = spent - ? WHERE name = ?", (images, client))
+        self._database.execute("COMMIT")
+
     def keep(self, client: str, key: str, answer: Answer) -> None:
         """Keep an answer, in case that it gets lost on its way and the client repeats its request."""
         body, headers = answer

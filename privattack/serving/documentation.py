@@ -33,7 +33,7 @@ ERROR = {"type": "object", "required": ["error"], "properties": {"error": {"type
 REFUSED = {
     400: "the images are none that the model takes",
     401: "no API key, or a wrong one",
-    403: "the budget is spent",
+    403: "the budget is spent, or a monitor takes the images for an attack",
     404: "there is no such model",
     409: "the same request is being answered",
     413: "the body is too large",
