@@ -29,7 +29,7 @@ from privattack.memory import enough_memory
 from privattack.models.devices import device_of, keep_quiet
 from privattack.models.shadow_bank import ShadowBank
 from privattack.models.store import ModelStore
-from privattack.monitors.base import Monitor
+from privattack.monitors.base import Monitor, NoMonitor
 from privattack.own_target import TargetParts, split_of, target_parts
 from privattack.randomness import derive
 from privattack.report.console import box, table
@@ -85,6 +85,10 @@ def prepare(config: DictConfig) -> Parts:
         raise UserError(
             "victim.send_members=false: membership inference asks about images that the model was trained on, and they "
             "would leave this machine; victim.send_members=true sends them."
+        )
+    if foreign is not None and not isinstance(monitor, NoMonitor):
+        raise UserError(
+            "monitor: watches the run's own service, and the victim is somebody else's API; set monitor=none."
         )
     return Parts(data, split, target, foreign, defence, monitor, audit, store, device)
 

@@ -22,6 +22,10 @@ class Template(Protocol):
         answer: the way to the list of answers: names and positions with full stops between them, `*` for all of a
             list, as in `results.*.scores`.
 
+    Attributes:
+        single: whether a request has a place for one image.
+        pictures: whether images are sent as PNG, from pixels in [0, 1].
+
     Raises:
         UserError: the template is no JSON, or has no place for images.
     """
@@ -33,13 +37,13 @@ class Template(Protocol):
             self.template = read(request.encode())
         except ProtocolError as error:
             raise UserError(f"victim.request={request}: is no JSON; write a template such as {EXAMPLE}.") from error
-        self.single = any(f'"{name}"' in request for name in ("$image", "$png"))
-        if not self.single and not any(f'"{name}"' in request for name in ("$images", "$pngs")):
+        places = {name for name in ("$image", "$png", "$images", "$pngs") if f'"{name}"' in request}
+        self.single = not places.isdisjoint({"$image", "$png"})
+        self.pictures = not places.isdisjoint({"$png", "$pngs"})
+        if not places:
             raise UserError(f"victim.request={request}: has no place for images; write a template such as {EXAMPLE}.")
 
     def request(self, images: Array) -> tuple[bytes, Headers]:
-        if self.single and len(images) != 1:
-            raise UserError(f"victim.batch_size={len(images)}: the template of victim.request takes one image; use 1.")
         return write(_filled(self.template, images)), JSON
 
     def answer(self, body: bytes, headers: Headers) -> Array:

@@ -4,7 +4,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from privattack.remote.transcript import Intent, Query, Transcript
 log = logging.getLogger(__name__)
 
 SAID_EVERY = 10.0  # seconds between two words on progress
+LINGER = 5.0  # seconds for which answers on their way are waited for when all else ends
 
 
 class Asker:
@@ -67,7 +68,6 @@ class Asker:
         self._resend = resend
         self._offline = offline
         self._earliest = 0.0
-        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="victim")
         self.asked = self.requests = self.sent = 0
 
     @property
@@ -106,8 +106,7 @@ class Asker:
         return np.stack([known[query] for query in queries])
 
     def close(self) -> None:
-        """End the threads and close the connections."""
-        self._threads.shutdown()
+        """Close the connections; nothing is sent any more."""
         self._sender.close()
 
     def _in_flight(self, queries: Sequence[Query]) -> list[Intent]:
@@ -138,24 +137,29 @@ class Asker:
         waiting, running = [*work], dict[Future[Sent], Intent]()
         started = said = time.monotonic()
         total, done, failed = sum(map(_size, work)), 0, ""
-        while running or (waiting and not failed):
-            while waiting and not failed and len(running) < int(self._at_once):
-                one = waiting.pop(0)
-                queries = one.queries if isinstance(one, Intent) else one
-                images = self._layout.encode(pixels[[places[query] for query in queries]])
-                body, headers = self._protocol.request(images)  # may refuse: nothing is written yet
-                self._pace(len(queries))
-                intent = one if isinstance(one, Intent) else self._transcript.intend(one)
-                post = self._sender.post
-                running[self._threads.submit(post, self._protocol.path, body, headers, key=intent.key)] = intent
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                intent = running.pop(future)
-                failed = self._finish(intent, future.result(), known) or failed
-                done += len(intent.queries)
-            if time.monotonic() > said + SAID_EVERY:
-                said = time.monotonic()
-                self._say(done, total, said - started)
+        try:
+            while running or (waiting and not failed):
+                while waiting and not failed and len(running) < int(self._at_once):
+                    one = waiting.pop(0)
+                    queries = one.queries if isinstance(one, Intent) else one
+                    images = self._layout.encode(pixels[[places[query] for query in queries]])
+                    body, headers = self._protocol.request(images)  # may refuse: nothing is written yet
+                    self._pace(len(queries))
+                    intent = one if isinstance(one, Intent) else self._transcript.intend(one)
+                    running[self._sender.submit(self._protocol.path, body, headers, key=intent.key)] = intent
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    failed = self._finish(running[future], future.result(), known) or failed
+                    done += len(running.pop(future).queries)
+                if time.monotonic() > said + SAID_EVERY:
+                    said = time.monotonic()
+                    self._say(done, total, said - started)
+        finally:
+            if running:  # Ctrl-C, or an error
+                self._sender.stop()
+                log.info("victim: waiting up to %.0f s for answers that are on their way.", LINGER)
+                for future in wait(running, LINGER).done:
+                    self._finish(running[future], future.result(), known)
         if failed:
             raise UserError(failed)
 

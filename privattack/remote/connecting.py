@@ -10,7 +10,7 @@ from scipy.stats import binom
 from torch import Tensor
 
 from privattack.data.images import LabelledImages
-from privattack.errors import UserError
+from privattack.errors import SettingError, UserError
 from privattack.models.dry_run import IMAGES, Output, dry_run
 from privattack.protocols.base import Layout, Protocol
 from privattack.protocols.instances import mlflow, tensorflow
@@ -93,7 +93,15 @@ def protocol_of(settings: Settings, told: Metadata) -> Protocol:
             return mlflow(output=output)
     if settings.request is None or settings.answer is None:
         raise UserError("victim.protocol=json: needs victim.request, a template, and victim.answer, a path.")
-    return Template(path=settings.path, request=settings.request, answer=settings.answer)
+    template = Template(path=settings.path, request=settings.request, answer=settings.answer)
+    if template.single and settings.batch_size > 1:
+        raise UserError(
+            f"victim.batch_size={settings.batch_size}: the template of victim.request takes one image; use 1."
+        )
+    if template.pictures and settings.images != Layout():
+        said = {f"victim.{name}": getattr(settings, name) for name in ("layout", "range", "mean", "std")}
+        raise SettingError(said, "a PNG has pixels in an order of its own, from 0 to 255; leave these four out")
+    return template
 
 
 class Told(NamedTuple):

@@ -2,7 +2,8 @@
 
 import logging
 import random
-import time
+import threading
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -58,6 +59,7 @@ class Sender:
         self.host = urlsplit(url).netloc
         self.retries = retries
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        self._stopped = threading.Event()
         self._client = httpx.Client(base_url=url.rstrip("/"), headers={**headers}, timeout=timeout, limits=limits)
 
     def get(self, path: str) -> httpx.Response:
@@ -66,6 +68,19 @@ class Sender:
             return self._client.get(path)
         except httpx.HTTPError as error:
             raise UserError(f"victim.url: {self.host} cannot be reached ({_reason(error)}); is it running?") from error
+
+    def submit(self, path: str, body: bytes, headers: Headers, *, key: str) -> Future[Sent]:
+        """Send a request from a thread of its own, which keeps no process alive; see `post`."""
+        future: Future[Sent] = Future()
+
+        def post() -> None:
+            try:
+                future.set_result(self.post(path, body, headers, key=key))
+            except Exception as error:  # whoever waits for the answer sees it
+                future.set_exception(error)
+
+        threading.Thread(target=post, daemon=True).start()
+        return future
 
     def post(self, path: str, body: bytes, headers: Headers, *, key: str) -> Sent:
         """Send a request until it is answered, refused, or tried often enough.
@@ -100,10 +115,16 @@ class Sender:
             # Spread at random, or many that were refused together would come back together.
             wait = max(wait, min(LONGEST, 0.25 * 2**requests) * random.uniform(0.5, 1))
             log.log(logging.INFO if wait > 1 else logging.DEBUG, "%s: %s; waiting %.1f s.", self.host, why, wait)
-            time.sleep(wait)
+            if self._stopped.wait(wait):
+                return Sent(requests, charged, slowed, None, why, paid)
+
+    def stop(self) -> None:
+        """Try nothing again; what is on its way may still be answered."""
+        self._stopped.set()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; nothing is sent any more."""
+        self.stop()
         self._client.close()
 
 

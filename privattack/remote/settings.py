@@ -8,6 +8,7 @@ from pydantic import Field
 
 from privattack.checks import Count, Few, PathText, Positive, checked
 from privattack.errors import SettingError
+from privattack.protocols.base import Layout
 
 Url = Annotated[
     str,
@@ -103,6 +104,7 @@ class Settings:
         self.range = range
         self.mean: Sequence[float] = mean or ()
         self.std: Sequence[float] = std or ()
+        self.images = Layout(layout, range, tuple(self.mean), tuple(self.std))
         self.answers = answers
         self.headers = _headers(headers_from_env or {})
         self.batch_size = batch_size

@@ -16,7 +16,6 @@ from privattack.data.images import DataSet, LabelledImages, digests
 from privattack.defences.base import Defence, Reveals
 from privattack.errors import UserError
 from privattack.measurement import Measurement
-from privattack.protocols.base import Layout
 from privattack.randomness import generator
 from privattack.remote.asking import Asker, Session
 from privattack.remote.connecting import LABEL, Metadata, first_answer, metadata, protocol_of
@@ -69,7 +68,6 @@ class RemoteVictim(ForeignVictim):
         settings: Settings,
         endpoint: dict[str, Any],
         asker: Asker,
-        layout: Layout,
         data: DataSet,
         defence: Defence,
         private: Set[bytes],
@@ -81,7 +79,9 @@ class RemoteVictim(ForeignVictim):
         self._private = private
         self._accuracy = Measurement.missing(0, "the judge asked about no images with known labels")
         probe = Session(asker, torch.from_numpy, width=data.classes)
-        told = first_answer(lambda pixels: probe(pixels).numpy(), data.test, data.classes, layout, settings.answers)
+        told = first_answer(
+            lambda pixels: probe(pixels).numpy(), data.test, data.classes, settings.images, settings.answers
+        )
         self._by_judge = asker.asked
         self._tell = told.log_probabilities
         if told.kind == LABEL and defence.reveals is not Reveals.LABEL:
@@ -178,14 +178,13 @@ class RemoteVictims(ForeignVictims):
         )
         identity = json.loads(json.dumps({name: getattr(settings, name) for name in IDENTITY}))
         told = _told_before(settings.transcript, identity) if settings.offline else metadata(sender, settings)
-        layout = Layout(settings.layout, settings.range, settings.mean, settings.std)
         endpoint = identity | {"told": told._asdict()}
         private = frozenset() if settings.send_members else frozenset(members.digests)
         with Transcript(settings.transcript, endpoint) as transcript:
             asker = Asker(
                 sender,
                 protocol_of(settings, told),
-                layout,
+                settings.images,
                 transcript,
                 batch_size=settings.batch_size,
                 concurrency=settings.concurrency,
@@ -195,7 +194,7 @@ class RemoteVictims(ForeignVictims):
                 offline=settings.offline,
             )
             try:
-                yield RemoteVictim(settings, endpoint, asker, layout, data, defence, private)
+                yield RemoteVictim(settings, endpoint, asker, data, defence, private)
             finally:
                 asker.close()
 

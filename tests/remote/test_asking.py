@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from concurrent.futures import wait
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Api:
     """Return the API that every client in this process reaches, and let nobody wait."""
     made, client = Api(), httpx.Client
     monkeypatch.setattr(httpx, "Client", lambda **settings: client(**settings, transport=httpx.MockTransport(made)))
-    monkeypatch.setattr("privattack.remote.sender.time.sleep", lambda _: None)
+    monkeypatch.setattr("privattack.remote.sender.LONGEST", 0.0)
     return made
 
 
@@ -134,6 +135,38 @@ def test_answers_that_came_before_a_failure_are_not_paid_again(ask, api):
     assert (paid, asker.sent) == (4, 36)
 
 
+@pytest.fixture
+def pressed(monkeypatch):
+    """Ctrl-C is pressed where answers are first waited for."""
+    presses = [KeyboardInterrupt]
+
+    def waiting(*arguments: Any, **settings: Any) -> Any:
+        if presses:
+            raise presses.pop()
+        return wait(*arguments, **settings)
+
+    monkeypatch.setattr("privattack.remote.asking.wait", waiting)
+
+
+def test_ctrl_c_keeps_answers_that_are_on_their_way(ask, api, pressed):
+    with pytest.raises(KeyboardInterrupt):
+        ask(pixels(40))
+    paid = sum(api.paid.values())
+    _, asker = ask(pixels(40))
+    assert (paid, asker.sent) == (8, 32)
+
+
+def test_ctrl_c_waits_for_no_answer_that_does_not_come(ask, api, pressed, monkeypatch):
+    comes, said = threading.Event(), api.said
+    monkeypatch.setattr(api, "said", lambda images: comes.wait(60) and said(images))
+    monkeypatch.setattr("privattack.remote.asking.LINGER", 0.01)
+    with pytest.raises(KeyboardInterrupt):
+        ask(pixels(40))
+    comes.set()
+    with pytest.raises(UserError, match=r"^victim\.resend=false: 8 images were under way"):
+        ask(pixels(40))
+
+
 def test_what_was_in_flight_is_sent_again_only_where_that_is_wished_and_by_the_same_name(ask, api, tmp_path):
     images = pixels(4)
     with Transcript(tmp_path / "transcript.sqlite", {}) as transcript:
@@ -197,6 +230,9 @@ def test_a_first_answer_that_makes_no_sense_is_refused(answers, why):
         first_answer(lambda _: answers.double().numpy(), FEW, 10, Layout(), None)
 
 
+PICTURE = {"protocol": "json", "request": '{"inputs": "$png"}', "answer": "scores"}
+
+
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
@@ -205,6 +241,13 @@ def test_a_first_answer_that_makes_no_sense_is_refused(answers, why):
         ({"headers_from_env": {"X-API-Key": "NOWHERE"}}, r"headers_from_env\.X-API-Key=NOWHERE: is no environment"),
         ({"protocol": "json"}, r"victim\.protocol=json: needs victim\.request"),
         ({"model": None}, r"victim\.model=null: victim\.protocol=v2 needs the model's name"),
+        (PICTURE, r"victim\.batch_size=64: the template of victim\.request takes one image; use 1\."),
+        (
+            PICTURE | {"batch_size": 1, "range": 255.0},
+            r"victim\.layout=nchw, victim\.range=255\.0, .*: a PNG has pixels in",
+        ),
+        (PICTURE | {"request": '["$pngs"]', "layout": "nhwc"}, r"victim\.layout=nhwc, .* leave these four out\.$"),
+        (PICTURE | {"request": '["$pngs"]', "mean": [0.5], "std": [0.5]}, r"victim\.layout=.*, victim\.mean=\[0\.5\]"),
         ({"std": [0.0], "mean": [0.0]}, r"mean=\[0\.0\], std=\[0\.0\]: need a number per channel"),
     ],
 )

@@ -79,6 +79,7 @@ def test_a_transcript_answers_alone_where_nothing_may_be_sent(root, tmp_path):
         (["attack=mia"], r"victim\.url=http://nowhere: nobody says which images it was trained on"),
         (["attack=loss", "target.members={members}"], r"victim\.url=http://nowhere: nobody says by which recipe"),
         (["attack=mia", "budget=40", "target.members={members}"], r"victim\.send_members=false: membership inference"),
+        (["monitor=prada"], r"monitor: watches the run's own service, and the victim is somebody else's API"),
         (["pool=holdout"], r"pool=holdout: nobody says which images victim\.url=http://nowhere was not trained on"),
         (["target.checkpoint=a.pth"], r"target\.checkpoint=a\.pth: the victim is somebody else's model"),
         (["victim.layout=chw"], r"victim\.layout=chw: needs one of nchw, nhwc, flat"),
