@@ -52,7 +52,7 @@ def result(folder: Path) -> dict:
 
 def until_an_epoch_is_kept(store: Path, process: subprocess.Popen) -> Path:
     while process.poll() is None:
-        if kept := list(store.glob("*/training.ckpt")):
+        if kept := list(store.glob("unfinished/*/training.ckpt")):
             return kept[0]
         time.sleep(0.005)
     pytest.fail(f"the process ended before a signal could be sent:\n{process.communicate()[0]}")
@@ -107,7 +107,7 @@ def test_an_interrupted_run_says_so_and_leaves_the_store_alone(stopped):
     assert "Interrupted. The store is sound; the same command goes on from the last epoch" in said
     assert "Traceback" not in said
     assert not (folder / "run").exists()
-    assert len(list(folder.glob("outputs/store/*/training.ckpt"))) == 1
+    assert len(list(folder.glob("outputs/store/unfinished/*/training.ckpt"))) == 1
 
 
 def test_an_interrupt_while_the_program_loads_ends_it_in_silence(tmp_path):
@@ -161,4 +161,4 @@ def test_two_processes_at_once_finish_a_killed_training_once_to_the_same_result(
     (weights,) = folder.glob("outputs/store/*/weights.safetensors")
     (expected,) = uninterrupted.glob("outputs/store/*/weights.safetensors")
     assert weights.read_bytes() == expected.read_bytes()
-    assert not list(folder.glob("outputs/store/*/training.ckpt"))
+    assert not list(folder.glob("outputs/store/unfinished/*/training.ckpt"))

@@ -1,48 +1,54 @@
 """The store of trained models: each is trained once, whoever asks, and never used damaged.
 
     <store>/<fingerprint>/recipe.json          everything that made the model, and so its address, with checksums of
-                                               the others; written last, so that a folder with it is complete
+                                               the others and what the training took; written last
                           weights.safetensors
                           outputs.safetensors  what the model answered where it is asked again and again
                           history.csv          its training
-                          training.ckpt        only while the training is unfinished
+            unfinished/<fingerprint>/training.ckpt
+            claims/<fingerprint>/              who is training it
 
-The fingerprint is a hash of the recipe: a model in another's folder is not taken for the other. Nothing that is loaded
-could run code. (Models stored by earlier versions have no checksum of their history, and are served without one.)
+A model's folder is written whole elsewhere and then renamed. The fingerprint is a hash of the recipe: a model in
+another's folder is not taken for the other. Nothing that is loaded could run code. (Models stored by earlier versions
+have no checksum of their history, and are served without one.)
 """
 
 import csv
 import hashlib
 import io
 import json
-import logging
+import shutil
+import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from privattack.atomic_write import write_whole
+from privattack.atomic_write import settle, write_whole
 from privattack.errors import UserError
+from privattack.models import claims
 from privattack.models.damaged import DAMAGED, set_aside
-
-log = logging.getLogger(__name__)
 
 GONE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A trained model as it lies in the store: no code, only tensors and the training's course."""
+    """A trained model as it lies in the store: no code, only tensors and the training's course.
+
+    Attributes:
+        cost: what the training took, such as `seconds`; no part of the model.
+    """
 
     weights: Mapping[str, Tensor]
     outputs: Mapping[str, Tensor] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
+    cost: Mapping[str, float | str] = field(default_factory=dict)
 
 
 def fingerprint(recipe: Mapping[str, Any]) -> str:
@@ -51,7 +57,7 @@ def fingerprint(recipe: Mapping[str, Any]) -> str:
 
 
 class ModelStore:
-    """A folder of trained models, shared by any number of processes."""
+    """A folder of trained models, shared by any number of processes on any number of machines."""
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder).expanduser()
@@ -93,23 +99,22 @@ class ModelStore:
         Raises:
             UserError: the folder cannot be written.
         """
-        folder = self.folder / fingerprint(recipe)
-        lock = FileLock(folder.with_suffix(".lock"))
+        name = fingerprint(recipe)
+        folder, unfinished = self.folder / name, self.folder / "unfinished" / name
+        claim = claims.Claim(self.folder / "claims" / name)
         with self._writing():
-            folder.mkdir(parents=True, exist_ok=True)
-            held = _acquire(lock, wait=wait)
+            held = claim.take(wait=wait)
         if not held:
             yield None
             return
         try:
             with self._writing():
                 stored = self._read(folder, put_aside=True)
-                folder.mkdir(exist_ok=True)
-                for unfinished in folder.glob(".*"):  # a killed process wrote it
-                    unfinished.unlink()
-            yield Claim(self, folder, recipe, stored, folder / "training.ckpt")
+                if stored is None:
+                    _clear(folder, unfinished)
+            yield Claim(self, folder, recipe, stored, unfinished / "training.ckpt")
         finally:
-            lock.release()
+            claim.release()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -136,7 +141,8 @@ class ModelStore:
                     raise ValueError(f"{path.name} is not what was written")
             with (folder / "history.csv").open(newline="") as file:
                 history = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-            return StoredModel(load_file(files["weights"]), load_file(files["outputs"]), history)
+            cost = facts.get("cost", {})
+            return StoredModel(load_file(files["weights"]), load_file(files["outputs"]), history, cost)
         except (*GONE, *DAMAGED) as error:
             if put_aside:
                 set_aside(folder, str(error))
@@ -148,15 +154,15 @@ class ModelStore:
             ) from error
 
 
-def _acquire(lock: FileLock, *, wait: bool) -> bool:
-    try:
-        lock.acquire(timeout=1 if wait else 0)
-    except Timeout:
-        if not wait:
-            return False
-        log.info("Another process is training this model; waiting for it.")
-        lock.acquire()
-    return True
+def _clear(folder: Path, unfinished: Path) -> None:
+    """Make room for a training, which goes on from what a killed one has left."""
+    if folder.is_dir():  # earlier versions trained there
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.parent.mkdir(exist_ok=True)
+        folder.rename(unfinished)
+    unfinished.mkdir(parents=True, exist_ok=True)
+    for written in unfinished.glob(".*"):
+        shutil.rmtree(written) if written.is_dir() else written.unlink()
 
 
 @dataclass(frozen=True)
@@ -181,8 +187,24 @@ class Claim:
             UserError: the folder cannot be written.
         """
         with self.store._writing():
-            _write(self.folder, model, self.recipe)
+            written = self.checkpoint.with_name(f".{uuid.uuid4().hex}")
+            written.mkdir(parents=True)
+            _write(written, model, self.recipe)
+            _publish(written, self.folder)
             self.checkpoint.unlink(missing_ok=True)
+            with suppress(OSError):  # damaged checkpoints stay
+                self.checkpoint.parent.rmdir()
+
+
+def _publish(written: Path, folder: Path) -> None:
+    settle(written)
+    try:
+        written.rename(folder)
+    except OSError as error:
+        if error.errno not in claims.OCCUPIED:
+            raise
+        shutil.rmtree(written)  # another has trained it, too: this process was thought dead
+    settle(folder.parent)
 
 
 def _write(folder: Path, model: StoredModel, recipe: Mapping[str, Any]) -> None:
@@ -195,7 +217,7 @@ def _write(folder: Path, model: StoredModel, recipe: Mapping[str, Any]) -> None:
     for name, content in contents.items():
         write_whole(folder / name, content)
     sums = {name.split(".")[0]: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    facts = {"recipe": recipe, "sha256": sums, "torch": torch.__version__}
+    facts = {"recipe": recipe, "sha256": sums, "torch": torch.__version__, "cost": model.cost}
     write_whole(folder / "recipe.json", json.dumps(facts, indent=1).encode())
 
 

@@ -1,9 +1,11 @@
 import copy
+import fcntl
 import json
 import logging
 import multiprocessing
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,7 +107,10 @@ def test_models_of_different_recipes_lie_side_by_side(store):
     assert_same(store.obtain(RECIPE, Trainer())[0], MODEL)
 
 
-def obtain_together(folder: Path, log: Path, start, answers) -> None:
+def obtain_together(folder: Path, log: Path, start, answers, locks: bool) -> None:
+    if not locks:
+        fcntl.flock = fcntl.lockf = lambda *_: None
+
     def train(_: Path) -> StoredModel:
         with log.open("a") as file:
             file.write("trained\n")
@@ -117,10 +122,11 @@ def obtain_together(folder: Path, log: Path, start, answers) -> None:
     answers.put((trained, stored.weights["layer.weight"].tolist(), stored.history))
 
 
-def test_ten_processes_at_once_train_it_once(tmp_path):
+@pytest.mark.parametrize("locks", [True, False], ids=["locks", "locks that do nothing, as on network file systems"])
+def test_ten_processes_at_once_train_it_once(locks, tmp_path):
     context = multiprocessing.get_context("fork")
     start, answers = context.Barrier(10), context.SimpleQueue()
-    arguments = (tmp_path / "store", tmp_path / "log", start, answers)
+    arguments = (tmp_path / "store", tmp_path / "log", start, answers, locks)
     processes = [context.Process(target=obtain_together, args=arguments) for _ in range(10)]
     for process in processes:
         process.start()
@@ -290,3 +296,19 @@ def test_weights_in_any_memory_layout_come_back_the_same(store):
     stored, _ = store.obtain(RECIPE, Trainer())
     assert torch.equal(stored.weights["weight"], weights)
     assert torch.equal(stored.weights["view"], weights[:, 1])
+
+
+def test_of_two_that_have_trained_a_model_the_first_is_kept(store, folder):
+    """A process that stood still for minutes, so that another took its claim over, finds the model there."""
+    recipe = RECIPE | {"members": "x"}
+    with store.claim(recipe) as claim:
+        claim.keep(MODEL)
+        claim.keep(StoredModel({"layer.weight": torch.zeros(1)}))
+    assert_same(store.find(recipe), MODEL)
+    assert {path.name for path in store.folder.iterdir()} == {folder.name, fingerprint(recipe), "claims", "unfinished"}
+    assert [*(store.folder / "claims").iterdir(), *(store.folder / "unfinished").iterdir()] == []
+
+
+def test_what_a_training_took_is_kept_beside_the_model(store):
+    store.obtain(RECIPE, lambda _: replace(MODEL, cost={"seconds": 1.5, "device": "cpu"}))
+    assert store.find(RECIPE).cost == {"seconds": 1.5, "device": "cpu"}
