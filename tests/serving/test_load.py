@@ -12,15 +12,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 
-from privattack.defences.none import NoDefence
-from privattack.models.remembered import RememberedTarget
 from privattack.protocols.v2 import V2
-from privattack.serving.admission import Admission
-from privattack.serving.app import make_app
-from privattack.serving.clients import Clients
-from privattack.serving.metrics import Metrics
-from privattack.serving.served import Served
 from tests.remote.serving import listening
+from tests.serving.served import application
 
 pytestmark = pytest.mark.slow
 
@@ -28,14 +22,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def app(planted_target, tmp_path: Path):
     """Return the application and its clients."""
-    clients = Clients(tmp_path / "clients.sqlite")
-    clients.let_in_without_key(10**6)
-    served = Served(
-        name="toy", version="1", shape=(1, 28, 28), classes=10, model=RememberedTarget(planted_target),
-        defence=NoDefence(), seed=0, most=64,
-    )  # fmt: skip
-    yield make_app(served, Admission(clients, rate=None), Metrics(), most_bytes=2**22), clients
-    clients.close()
+    with application(planted_target, tmp_path, without_key=10**6) as (made, clients, _):
+        yield made, clients
 
 
 def test_sixty_four_clients_and_ten_thousand_requests(app, planted_target):
