@@ -71,7 +71,7 @@ def prepare(config: DictConfig) -> Parts:
     device = device_of(config.trainer.accelerator)
     data = make(config, "data", DataSet)
     learnt = "lie in the training part, too, so that they do not tell what is learnt from what is known by heart"
-    check_apart("data's test part", data.test, set(data.train.digests), so=learnt)
+    check_apart("data's test part", data.test, data.train, so=learnt)
     split = split_of(config, data)
     foreign = _foreign(config)
     target = target_parts(config, data, split)

@@ -163,9 +163,9 @@ class _Chooser:
                 "inference is judged by that; name them by target.members=, or extract the model, as by attack=mea."
             )
         images, _, source = self._images("nonmembers")
-        members = [] if self.split is None else self.split.members.tolist()
-        known = {self.data.train.digests[place] for place in members}
-        check_apart("nonmembers", images, known, so="are members, too, so that nothing tells them apart")
+        if self.split is not None:
+            members = self.data.train.take(self.split.members)
+            check_apart("nonmembers", images, members, so="are members, too, so that nothing tells them apart")
         return images, source
 
     def _one_budget(self) -> int:

@@ -7,14 +7,14 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Int64, Shaped, UInt8
 from torch import Tensor
 
 Shape = tuple[int, int, int]  # channels, height, width
 
 
-def digests(pixels: Float[Tensor, "n c h w"]) -> list[bytes]:
-    """Return what tells one image from another: a hash of its pixels, 16 bytes each."""
+def digests(pixels: Shaped[Tensor, "n c h w"]) -> list[bytes]:
+    """Return what tells one image from another: a hash of its pixels' bytes, 16 bytes each."""
     return [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in pixels.contiguous().numpy()]
 
 

@@ -270,8 +270,9 @@ class Surrogates:
             UserError: they are not finite.
         """
         e = self._repetitions * len(self._students.lessons)
-        # Every surrogate gets its own copy of a batch; large ones cost more in memory than they save.
-        batches = pixels.to(self._device).split(max(64, 4_096 // e))
+        # Every surrogate gets its own copy of a batch, and a processor's cache holds what 256 images become.
+        size = 256 if self._device.type == "cpu" else 4_096 // e
+        batches = pixels.to(self._device).split(max(64, size))
         answers = [self._students(batch.unsqueeze(0).expand(e, -1, -1, -1, -1)) for batch in batches]
         log_probabilities = torch.cat(answers, dim=1).cpu()
         if not log_probabilities.isfinite().all():
