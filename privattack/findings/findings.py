@@ -7,6 +7,7 @@ from privattack.findings import contests as contest_sentences
 from privattack.findings import extraction as say
 from privattack.findings import membership
 from privattack.findings.architectures import architecture_worth
+from privattack.findings.budgets import budgets_worth
 from privattack.findings.frontier import fronts
 from privattack.findings.pools import overlaps
 from privattack.findings.sanity import has_learnt, learnt_nothing, shadows_differ
@@ -67,6 +68,7 @@ def findings(results: Sequence[Result]) -> list[str]:
         *_said((FIRST, (shadows_differ, EVERYTHING)), subjects, varied),
         *contest_sentences.winners(compared),
         *contest_sentences.against_random(compared),
+        *budgets_worth(results),
         *fronts(frontiers(results)),
         *overlaps(results),
         *architecture_worth(results),
