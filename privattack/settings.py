@@ -86,6 +86,8 @@ class Shadow(Training):
 
     count: Even
     processes: Few | None
+    engine: Annotated[str, Field(min_length=1, description="the name of one of shadow.engines, such as processes")]
+    engines: dict[str, MadeOf]
     other_recipe: bool
 
 

@@ -27,9 +27,10 @@ from privattack.data.query_pool import QueryPool
 from privattack.data.shadow_pool import make_shadow_pool
 from privattack.data.splits import TrainingSplit
 from privattack.defences.base import Defence
-from privattack.errors import UserError
+from privattack.errors import SettingError, UserError
 from privattack.make import check_network, make
 from privattack.models.architecture import Architecture, asked_for
+from privattack.models.engines.base import Engine
 from privattack.models.shadow_bank import BankSettings, obtain_bank
 from privattack.models.store import ModelStore
 from privattack.models.surrogate import SurrogateTrainer
@@ -124,7 +125,7 @@ class _Chooser:
         most = len(data.train) // 2 if isinstance(choice, Holdout) else len(nonmembers)
         smaller = config.shadow.other_recipe
         pool = make_shadow_pool(self._members(), nonmembers, most=most, seed=seed, may_be_smaller=smaller)
-        settings = BankSettings(config.shadow.count, recipe_of(config, "shadow"), seed, config.shadow.processes)
+        settings = BankSettings(config.shadow.count, recipe_of(config, "shadow"), seed, self._engine())
         where: dict[str, Any] = {"store": self.store, "device": self.device, "progress": config.trainer.progress}
         return ShadowAudit(
             attack,
@@ -167,6 +168,12 @@ class _Chooser:
             members = self.data.train.take(self.split.members)
             check_apart("nonmembers", images, members, so="are members, too, so that nothing tells them apart")
         return images, source
+
+    def _engine(self) -> Engine:
+        engine, known = self.config.shadow.engine, self.config.shadow.engines
+        if engine not in known:
+            raise SettingError({"shadow.engine": engine}, f"needs one of {', '.join(known)}")
+        return make(self.config, f"shadow.engines.{engine}", Engine)
 
     def _one_budget(self) -> int:
         budgets = budgets_of(self.config)

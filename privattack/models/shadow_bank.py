@@ -2,10 +2,10 @@
 
 import hashlib
 import logging
-import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float
@@ -15,10 +15,12 @@ from tqdm import tqdm
 from privattack.data.images import DataSet, LabelledImages
 from privattack.data.splits import balanced_halves
 from privattack.models.architecture import Architecture
+from privattack.models.engines.base import Engine
+from privattack.models.engines.processes import Processes
 from privattack.models.normalised import Normalised
 from privattack.models.recipes import Recipe
 from privattack.models.remembered import RememberedTarget
-from privattack.models.shadow_training import Task, Workshop, train_tasks
+from privattack.models.shadow_training import Task, Workshop, train_these
 from privattack.models.store import ModelStore, StoredModel, fingerprint
 from privattack.models.target import Target
 from privattack.models.targets import TrainedTarget
@@ -106,13 +108,13 @@ class BankSettings:
         count: how many models, an even number.
         recipe: how each is trained.
         seed: decides who learns what, initial weights, batch orders and dropout.
-        processes: how many train at once on a CPU; None for one per core.
+        engine: where they are trained.
     """
 
     count: int
     recipe: Recipe
     seed: int
-    processes: int | None = None
+    engine: Engine = field(default_factory=Processes)
 
 
 def obtain_bank(
@@ -138,7 +140,7 @@ def obtain_bank(
     halves = balanced_halves(len(pool), models=settings.count, seed=settings.seed)
     tasks = [_task(number, architecture, data, pool, halves[number], settings) for number in range(settings.count)]
     missing = [task for task in tasks if store.find(task.address) is None]
-    trained = _train(missing, Workshop(pool, data.test, settings.recipe, store), settings, device, progress)
+    trained = _train(missing, Workshop(pool, data.test, settings.recipe, store.absolute()), settings, device, progress)
     stored = []
     for task in tasks:
         model = store.find(task.address)
@@ -178,7 +180,6 @@ def _train(
         return 0
     log.info("Training %d of %d shadow models; the others are in the store.", len(missing), settings.count)
     started, trained = time.perf_counter(), 0
-    processes = settings.processes or _cores()
     bar = tqdm(
         total=len(missing),
         desc="Training shadow models",
@@ -189,8 +190,11 @@ def _train(
     with bar:
         # Models that another process is at come last: by then they are mostly done.
         for wait in (False, True):
+            if not missing:
+                break
             busy = []
-            for outcome in train_tasks(missing, workshop, device=device, processes=processes, wait=wait):
+            train = partial(train_these, workshop=workshop, wait=wait)
+            for outcome in settings.engine.map(train, missing, device):
                 if outcome.trained is None:
                     busy.append(outcome.number)
                     continue
@@ -199,8 +203,3 @@ def _train(
                 bar.set_postfix_str(f"{60 * trained / (time.perf_counter() - started):.0f} models/min")
             missing = [task for task in missing if task.number in busy]
     return trained
-
-
-def _cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,15 +1,13 @@
-"""Training shadow models: side by side in processes on a CPU, stacked on a GPU.
+"""Training shadow models: one after the other on a CPU, stacked on a GPU.
 
 Kept apart from what imports Lightning: a process that trains one model should not take seconds to start.
 """
 
 import copy
 import logging
-import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import torch
@@ -20,7 +18,6 @@ from privattack.data.images import LabelledImages
 from privattack.errors import UserError
 from privattack.models.normalised import Normalised
 from privattack.models.recipes import Recipe
-from privattack.models.shadow_processes import in_processes
 from privattack.models.store import Claim, ModelStore, StoredModel
 from privattack.models.target import Target
 
@@ -69,14 +66,11 @@ class Outcome:
     trained: bool | None
 
 
-def train_tasks(
-    tasks: Sequence[Task], workshop: Workshop, *, device: torch.device, processes: int, wait: bool
-) -> Iterator[Outcome]:
+def train_these(tasks: Sequence[Task], device: torch.device, *, workshop: Workshop, wait: bool) -> Iterator[Outcome]:
     """Train shadow models into the store and yield each one's outcome as soon as it is known.
 
     Args:
-        device: on a GPU all train as one stacked model, or as many as fit; on a CPU side by side in processes.
-        processes: how many at most.
+        device: on a GPU all train as one stacked model, or as many as fit; on a CPU one after the other.
         wait: whether to wait for models that another process is training.
 
     Raises:
@@ -85,24 +79,9 @@ def train_tasks(
     if device.type == "cuda":
         yield from _train_stacked(tasks, workshop, device, wait)
         return
-    train = partial(_train_here, workshop=workshop, device=device, wait=wait)
-    left = {task.number: task for task in tasks}
-    if min(processes, len(tasks)) > 1 and _can_be_sent(tasks[0]):
-        for outcome in in_processes(train, tasks, processes=min(processes, len(tasks))):
-            del left[outcome.number]
-            yield outcome
     with _one_thread():
-        yield from map(train, left.values())
-
-
-def _can_be_sent(task: Task) -> bool:
-    try:
-        pickle.dumps(task)
-    except Exception as error:  # whatever the user's class raises
-        log.warning("shadow: %s cannot be sent to other processes (%s): its models are trained one by one.",
-                    type(task.network.network).__name__, error)  # fmt: skip
-        return False
-    return True
+        for task in tasks:
+            yield _train_here(task, workshop, device, wait)
 
 
 @contextmanager
@@ -116,7 +95,7 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _train_here(task: Task, *, workshop: Workshop, device: torch.device, wait: bool) -> Outcome:
+def _train_here(task: Task, workshop: Workshop, device: torch.device, wait: bool) -> Outcome:
     with workshop.store.claim(task.address, wait=wait) as claim:
         if claim is None:
             return Outcome(task.number, None)

@@ -62,6 +62,10 @@ class ModelStore:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder).expanduser()
 
+    def absolute(self) -> "ModelStore":
+        """Return the same store for processes that work in another folder."""
+        return ModelStore(self.folder.absolute())
+
     def obtain(self, recipe: Mapping[str, Any], train: Callable[[Path], StoredModel]) -> tuple[StoredModel, bool]:
         """Return the model of `recipe` and whether it had to be trained now.
 

@@ -3,7 +3,6 @@ import multiprocessing
 import os
 import signal
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,53 +14,14 @@ from privattack.data.splits import balanced_halves
 from privattack.errors import UserError
 from privattack.models import shadow_bank, shadow_training
 from privattack.models.architecture import Architecture
+from privattack.models.engines.cluster import Ray
+from privattack.models.engines.processes import Processes
+from privattack.models.engines.slurm import Submitit
 from privattack.models.networks import MLP, LeNet
 from privattack.models.recipes import Supervised
-from privattack.models.shadow_bank import BankSettings, ShadowBank, obtain_bank
+from privattack.models.shadow_bank import BankSettings, obtain_bank
 from privattack.models.store import ModelStore
-
-CPU = torch.device("cpu")
-RECIPE = Supervised(lr=1.0, gamma=0.9, epochs=2, batch_size=16)
-
-
-def mlp() -> nn.Module:
-    return MLP(classes=10)
-
-
-@pytest.fixture
-def data(make_images):
-    return DataSet("blocks", 10, make_images(80), make_images(30, seed=1), "c0ffee", (0.1307,), (0.3081,))
-
-
-@pytest.fixture
-def pool(make_images):
-    return make_images(40, seed=2)
-
-
-@pytest.fixture
-def obtain(data, pool, tmp_path):
-    """Return a function that obtains a bank from one store; in this process, unless told otherwise."""
-
-    def call(count: int = 4, *, build=mlp, processes: int = 1, store="store", seed: int = 0, **changes) -> ShadowBank:
-        settings = BankSettings(count, replace(RECIPE, **changes), seed, processes)
-        return obtain_bank(
-            Architecture(build, {}, (0.1307,), (0.3081,)),
-            data,
-            pool,
-            settings,
-            store=ModelStore(tmp_path / store),
-            device=CPU,
-        )
-
-    return call
-
-
-def assert_same(one: ShadowBank, other: ShadowBank) -> None:
-    assert one.fingerprints == other.fingerprints
-    assert torch.equal(one.membership, other.membership)
-    for number in range(len(one)):
-        assert torch.equal(one.on_pool(number), other.on_pool(number))
-        assert torch.equal(one.on_test(number), other.on_test(number))
+from tests.models.banks import CPU, RECIPE, assert_same, mlp
 
 
 def test_more_shadow_models_train_only_the_new_ones(obtain):
@@ -94,6 +54,18 @@ def test_processes_train_what_one_process_trains(obtain):
     assert_same(alone, together)
 
 
+@pytest.mark.parametrize("engine", ["submitit", "ray"])
+def test_every_engine_trains_what_one_process_trains(engine, obtain, tmp_path):
+    pytest.importorskip(engine)
+    elsewhere = {
+        "submitit": Submitit(executor="local", folder=str(tmp_path / "jobs"), models=1),
+        "ray": Ray(cpus=0.5),
+    }
+    alone, together = obtain(2, store="a"), obtain(2, store="b", engine=elsewhere[engine])
+    assert together.trained == 2
+    assert_same(alone, together)
+
+
 def test_a_network_that_cannot_be_sent_is_trained_here_and_said_so(obtain, caplog):
     class Local(MLP):
         """Lies in no module, so that another process does not find it."""
@@ -113,7 +85,7 @@ def test_another_recipe_pool_or_seed_is_another_bank(obtain, data, pool, make_im
         Architecture(mlp, {}, (0.1307,), (0.3081,)),
         data,
         make_images(40, seed=3),
-        BankSettings(2, RECIPE, 0, 1),
+        BankSettings(2, RECIPE, 0, Processes(processes=1)),
         store=ModelStore(tmp_path / "store"),
         device=CPU,
     )
@@ -137,7 +109,7 @@ def test_a_training_that_comes_to_nothing_is_one_sentence(obtain):
 
 
 def _slow_bank(folder: Path, data: DataSet, pool: object) -> None:
-    settings = BankSettings(4, RECIPE, 0, 1)
+    settings = BankSettings(4, RECIPE, 0, Processes(processes=1))
     train, trained = shadow_training._train, []
 
     def then_hang(*arguments: object) -> list[nn.Module]:
@@ -171,7 +143,7 @@ def test_a_killed_run_loses_only_what_was_in_flight(data, pool, obtain, tmp_path
 
 def test_two_runs_at_once_train_each_model_once(data, pool, tmp_path):
     def counted(answers: object) -> None:
-        settings = BankSettings(6, RECIPE, 0, 1)
+        settings = BankSettings(6, RECIPE, 0, Processes(processes=1))
         bank = obtain_bank(
             Architecture(mlp, {}, (0.1307,), (0.3081,)),
             data,
@@ -197,10 +169,10 @@ class TestStacked:
 
     @pytest.fixture(autouse=True)
     def stacked(self, monkeypatch):
-        def always(tasks, workshop, *, device, processes, wait):
+        def always(tasks, device, *, workshop, wait):
             return shadow_training._train_stacked(tasks, workshop, device, wait)
 
-        monkeypatch.setattr(shadow_bank, "train_tasks", always)
+        monkeypatch.setattr(shadow_bank, "train_these", always)
 
     def test_a_stack_ends_as_single_models_do(self, obtain, monkeypatch):
         stacked = obtain(4)

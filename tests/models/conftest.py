@@ -1,0 +1,42 @@
+"""Shadow banks of tests."""
+
+from dataclasses import replace
+
+import pytest
+
+from privattack.data.images import DataSet
+from privattack.models.architecture import Architecture
+from privattack.models.engines.processes import Processes
+from privattack.models.shadow_bank import BankSettings, ShadowBank, obtain_bank
+from privattack.models.store import ModelStore
+from tests.models.banks import CPU, RECIPE, mlp
+
+
+@pytest.fixture
+def data(make_images):
+    return DataSet("blocks", 10, make_images(80), make_images(30, seed=1), "c0ffee", (0.1307,), (0.3081,))
+
+
+@pytest.fixture
+def pool(make_images):
+    return make_images(40, seed=2)
+
+
+@pytest.fixture
+def obtain(data, pool, tmp_path):
+    """Return a function that obtains a bank from one store; in this process, unless told otherwise."""
+
+    def call(
+        count: int = 4, *, build=mlp, processes: int = 1, engine=None, store="store", seed: int = 0, **changes
+    ) -> ShadowBank:
+        settings = BankSettings(count, replace(RECIPE, **changes), seed, engine or Processes(processes=processes))
+        return obtain_bank(
+            Architecture(build, {}, (0.1307,), (0.3081,)),
+            data,
+            pool,
+            settings,
+            store=ModelStore(tmp_path / store),
+            device=CPU,
+        )
+
+    return call
