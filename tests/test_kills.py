@@ -32,7 +32,9 @@ SETTINGS = (
 )  # fmt: skip
 LONGEST = 300  # seconds that a run may take: more is a hang
 # What Python itself says in a child whose parent was killed before it had written to it what to do.
-ORPHANED = r"Traceback .*\n(  .*\n)*  .* in spawn_main\n(  .*\n)*(EOFError: Ran out of input|.*pickle data was truncated)\n"
+ORPHANED = (
+    r"Traceback .*\n(  .*\n)*  .* in spawn_main\n(  .*\n)*(EOFError: Ran out of input|.*pickle data was truncated)\n"
+)
 RANDOM = random.Random(int(os.environ.get("PRIVATTACK_KILL_SEED", "0")))
 
 
