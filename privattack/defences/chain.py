@@ -19,6 +19,8 @@ from privattack.randomness import derive
 class Chain(Defence):
     """Applies defences one after the other.
 
+    Two of one kind draw the same where they have the same key: give them keys of their own.
+
     Args:
         defences: by any names, at least one, in this order.
     """

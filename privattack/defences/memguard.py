@@ -56,7 +56,7 @@ class MemGuard(Defence):
         self.steps = steps
         self.hidden = hidden
         self.key = key
-        self._draws = Draws(key, fresh=fresh)
+        self._draws = Draws(derive(key, "memguard"), fresh=fresh)
         self._classifier: nn.Module | None = None
         self._classes = 0
 
@@ -114,7 +114,7 @@ class MemGuard(Defence):
         """Return the defence with other draws; the attackers are as strong as can be, and have the owner's g."""
         imitation = copy.copy(self)
         imitation.key = guessed(self.key)
-        imitation._draws = Draws(imitation.key, fresh=self.fresh)
+        imitation._draws = Draws(derive(imitation.key, "memguard"), fresh=self.fresh)
         return imitation
 
     def counter(self) -> Counter:

@@ -12,6 +12,7 @@ from privattack.checks import checked
 from privattack.defences.base import Counter, Defence, Reveals
 from privattack.defences.distributions import probabilities, response
 from privattack.defences.draws import Draws, guessed
+from privattack.randomness import derive
 
 ENOUGH = 10  # answers to average
 
@@ -44,7 +45,7 @@ class Noise(Defence):
         self.keeps_label = self.keep_label = keep_label
         self.stateful = self.fresh = fresh
         self.key = key
-        self._draws = Draws(key, fresh=fresh)
+        self._draws = Draws(derive(key, "noise"), fresh=fresh)
 
     def respond(
         self, log_probabilities: Float[Tensor, "n classes"], pixels: Float[Tensor, "n c h w"]
