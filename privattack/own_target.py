@@ -12,6 +12,7 @@ from privattack.audits.training import architecture_of, brought_by_user, recipe_
 from privattack.data.images import DataSet
 from privattack.data.members import named_members
 from privattack.data.splits import TrainingSplit, split_training
+from privattack.defences.base import Defence
 from privattack.models.architecture import Architecture
 from privattack.models.dry_run import IMAGES, Output, dry_run
 from privattack.models.own_weights import load_checkpoint
@@ -57,15 +58,18 @@ class TargetParts:
         )
 
 
-def target_parts(config: DictConfig, data: DataSet, split: TrainingSplit | None) -> TargetParts:
-    """Return what the settings say that a target is made of.
+def target_parts(config: DictConfig, data: DataSet, split: TrainingSplit | None, defence: Defence) -> TargetParts:
+    """Return what the settings, and a defence that acts in the training, say that a target is made of.
 
     Raises:
         UserError: they cannot work.
     """
     architecture = architecture_of(config, "target", data)
     output = _output(config, architecture, data)
-    return TargetParts(config, data, split, architecture, recipe_of(config, "target"), output)
+    recipe = recipe_of(config, "target", defence.training)
+    if split is not None and config.target.checkpoint is None:
+        recipe.privacy(len(split.members))
+    return TargetParts(config, data, split, architecture, recipe, output)
 
 
 def split_of(config: DictConfig, data: DataSet) -> TrainingSplit | None:

@@ -86,7 +86,7 @@ def served_by(config: DictConfig, *, name: str, most: int) -> "Served":
     if monitor.accounts != 1:
         raise SettingError({"monitor.accounts": monitor.accounts}, "a server watches each API key alone; use 1")
     split = split_of(config, data)
-    parts = target_parts(config, data, split)
+    parts = target_parts(config, data, split, defence)
     target = parts.obtain(store=ModelStore(config.store), device=device_of(config.trainer.accelerator))
     owner = Owner.of(target.model, data, None if split is None else split.members)
     return Served(

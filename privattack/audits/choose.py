@@ -125,7 +125,9 @@ class _Chooser:
         most = len(data.train) // 2 if isinstance(choice, Holdout) else len(nonmembers)
         smaller = config.shadow.other_recipe
         pool = make_shadow_pool(self._members(), nonmembers, most=most, seed=seed, may_be_smaller=smaller)
-        settings = BankSettings(config.shadow.count, recipe_of(config, "shadow"), seed, self._engine())
+        settings = BankSettings(
+            config.shadow.count, recipe_of(config, "shadow", self.defence.training), seed, self._engine()
+        )
         where: dict[str, Any] = {"store": self.store, "device": self.device, "progress": config.trainer.progress}
         return ShadowAudit(
             attack,

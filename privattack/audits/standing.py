@@ -1,6 +1,8 @@
 """What a result says of targets themselves: their accuracy, and what their defence costs honest users."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from privattack.audits.judges import judge_defence
 from privattack.data.images import DataSet
@@ -9,6 +11,7 @@ from privattack.models.store import fingerprint
 from privattack.models.targets import TrainedTarget
 from privattack.monitors.base import Watched
 from privattack.randomness import derive
+from privattack.results.proofs import Privacy
 from privattack.results.result import Target
 from privattack.victims import LocalVictim, Standing
 
@@ -38,7 +41,15 @@ def _target(targets: Sequence[TrainedTarget], data: DataSet) -> Target:
         fingerprint=fingerprints[0] if len(targets) == 1 else fingerprint({"targets": fingerprints}),
         classes=data.classes,
         chance=float(data.test.labels.bincount().max() / len(data.test)),
+        **_privacy(targets[0]),
     )
+
+
+def _privacy(target: TrainedTarget) -> dict[str, Privacy]:
+    if target.privacy is None:
+        return {}
+    proved = asdict(target.privacy)
+    return {"privacy": Privacy(**proved | {"epsilon": proved["epsilon"] if math.isfinite(proved["epsilon"]) else None})}
 
 
 def _learnt(target: TrainedTarget) -> Measurement:

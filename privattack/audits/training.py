@@ -1,5 +1,6 @@
 """What the settings of `target` and `shadow` say of how classifiers are built and trained."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, cast
 
@@ -8,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from privattack.data.images import DataSet
-from privattack.errors import UserError, why
+from privattack.errors import SettingError, UserError, why
 from privattack.make import check_network, make, named
 from privattack.models.architecture import Architecture, asked_for
 from privattack.models.recipes import Recipe, Supervised
@@ -33,11 +34,14 @@ def architecture_of(config: DictConfig, group: Group, data: DataSet) -> Architec
     return Architecture(build, cast(dict[str, Any], settings), data.mean, data.std)
 
 
-def recipe_of(config: DictConfig, group: Group) -> Recipe:
+def recipe_of(config: DictConfig, group: Group, training: Callable[..., Supervised] = Supervised) -> Recipe:
     """Return how the settings say that a classifier is trained.
 
+    Args:
+        training: makes the recipe, a defence's own, which settles before the group what it wants to.
+
     Raises:
-        UserError: there is no such optimiser or scheduler, or it cannot train here.
+        UserError: there is no such optimiser or scheduler, or it cannot train here; or the defence cannot be trained.
     """
     settings = config[group]
     if config.trainer.lightning and (settings.flips or settings.crop):
@@ -52,16 +56,24 @@ def recipe_of(config: DictConfig, group: Group) -> Recipe:
     for name, own in (("optimizer", "lr"), ("scheduler", "gamma")):
         if name in made and own in made[name].keywords:
             raise UserError(f"{group}.{name}.{own}: is said by {group}.{own}; set that.")
-    recipe = Supervised(
-        lr=float(settings.lr),
-        gamma=float(settings.gamma),
-        epochs=settings.epochs,
-        batch_size=settings.batch_size,
+    said: dict[str, Any] = {
+        "lr": float(settings.lr),
+        "gamma": float(settings.gamma),
+        "epochs": settings.epochs,
+        "batch_size": settings.batch_size,
         # Hydra's own kind of partial would have each process that trains import Hydra.
         **{name: partial(one.func, **one.keywords) for name, one in made.items()},
-        flips=settings.flips,
-        crop=settings.crop,
-    )
+        "flips": settings.flips,
+        "crop": settings.crop,
+    }
+    try:
+        recipe = training(**said | getattr(training, "keywords", {}))
+    except SettingError as error:
+        raise error.under("defence.training") from error
+    except TypeError as error:
+        raise UserError(
+            f"defence.training: does not take these settings ({why(error)}); use those it takes."
+        ) from error
     _try_out(recipe, settings, group)
     return recipe
 

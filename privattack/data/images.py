@@ -68,6 +68,7 @@ class DataSet:
     Attributes:
         checksum: the md5 over the bytes of both parts' images and labels: what a trained model's address depends on.
         mean, std: of the pixels in [0, 1] of each channel, or of all channels: what networks see is normalised by them.
+        canaries: how many images of the training part, its last, are canaries.
     """
 
     name: str
@@ -77,6 +78,7 @@ class DataSet:
     checksum: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    canaries: int = 0
 
     @property
     def shape(self) -> Shape:
@@ -93,11 +95,12 @@ class DataSet:
         *,
         mean: tuple[float, ...] | None = None,
         std: tuple[float, ...] | None = None,
+        canaries: int = 0,
     ) -> "DataSet":
         """Return a data set of two parts, with their checksum, and the training part's mean and standard deviation."""
         if mean is None or std is None:
             mean, std = _moments(train.images)
-        return cls(name, classes, train, test, _checksum([train, test]), mean, std)
+        return cls(name, classes, train, test, _checksum([train, test]), mean, std, canaries)
 
 
 def _moments(images: UInt8[Tensor, "n c h w"]) -> tuple[tuple[float, ...], tuple[float, ...]]:

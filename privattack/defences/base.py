@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from privattack.defences.owner import Owner
+from privattack.models.recipes import Supervised
 
 Responses = Float[Tensor, "n classes"]
 
@@ -54,6 +55,7 @@ class Defence(ABC):
     keeps_label: bool = True
     stateful: bool = False
     alarm: int | None = None
+    training: Callable[..., Supervised] = Supervised
     answered: bool = True
 
     @final

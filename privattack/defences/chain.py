@@ -12,6 +12,7 @@ from privattack.checks import checked
 from privattack.defences.base import Counter, Defence, Responses, Reveals
 from privattack.defences.owner import Owner
 from privattack.errors import SettingError
+from privattack.models.recipes import Supervised
 from privattack.randomness import derive
 
 
@@ -35,6 +36,10 @@ class Chain(Defence):
                 )
         self.defences: dict[str, Defence] = dict(defences)
         each = self.defences.values()
+        training = {name: one.training for name, one in self.defences.items() if one.training is not Supervised}
+        if len(training) > 1:
+            raise SettingError({"defences": [*training]}, "need one at most that acts in the training")
+        self.training = next(iter(training.values()), Supervised)
         self.reveals = min(each, key=lambda one: one.reveals is Reveals.SCORES).reveals
         self.distorts = any(one.distorts for one in each)
         self.keeps_label = all(one.keeps_label for one in each)

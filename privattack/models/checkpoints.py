@@ -33,6 +33,7 @@ class Checkpoint:
                 "network": training.network.state_dict(),
                 "optimiser": training.optimiser.state_dict(),
                 "scheduler": training.scheduler and training.scheduler.state_dict(),
+                "extra": training.extra,
             },
         )
 
@@ -42,6 +43,7 @@ class Checkpoint:
         if found is None:
             return
         training.epoch, training.history = found["epoch"], found["history"]
+        training.extra = found.get("extra", {})
         training.network.load_state_dict(found["network"])
         training.optimiser.load_state_dict(found["optimiser"])
         if training.scheduler is not None:

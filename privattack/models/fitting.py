@@ -5,6 +5,7 @@ It knows nothing of Lightning: a process that trains one shadow model should not
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -33,6 +34,7 @@ class Training:
         epoch: how many epochs are finished.
         losses: of the last of them, `(e, steps)`.
         history: a row per epoch, for those who keep one.
+        extra: what else a recipe needs to go on, of tensors and plain numbers.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Training:
         self.epoch = 0
         self.losses = torch.empty(0)
         self.history: list[dict[str, float]] = []
+        self.extra: dict[str, Any] = {}
 
 
 def fit(

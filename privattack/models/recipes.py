@@ -18,9 +18,10 @@ from privattack.data.augmentation import flipped_and_cropped
 from privattack.data.images import LabelledImages
 from privattack.data.orders import epoch_order
 from privattack.errors import UserError
+from privattack.models.accountants import Privacy
 from privattack.models.architecture import code_of
 from privattack.models.checkpoints import Checkpoint
-from privattack.models.fitting import Training, fit
+from privattack.models.fitting import Batches, Training, fit
 from privattack.models.stacking import SideBySide, Vectorised
 from privattack.randomness import derive, generator
 
@@ -82,6 +83,14 @@ class Recipe(ABC):
             RuntimeError: several networks cannot be trained as one.
         """
 
+    def privacy(self, images: int) -> Privacy | None:
+        """Return what is proved of the privacy of `images` images that a model learns from; None where nothing is.
+
+        Raises:
+            UserError: what the settings ask for cannot be proved, or what proves it is not installed.
+        """
+        return None
+
     def check(self, network: nn.Module, *, epoch: int) -> None:
         """Refuse a target whose training came to nothing.
 
@@ -133,8 +142,15 @@ class Supervised(Recipe):
         return self.scheduler(optimiser, **{name: known[name] for name in taken} | self.scheduler.keywords)
 
     def losses(self, logits: Float[Tensor, "e b classes"], labels: Int64[Tensor, "e b"]) -> Float[Tensor, " e"]:
+        """Return each network's mean negative log-likelihood, by which the history tells how well it fits."""
         log_probabilities = F.log_softmax(logits, dim=2).flatten(0, 1)
         return F.nll_loss(log_probabilities, labels.flatten(), reduction="none").view(labels.shape).mean(dim=1)
+
+    def objective(
+        self, logits: Float[Tensor, "e b classes"], labels: Int64[Tensor, "e b"], *, epoch: int
+    ) -> Float[Tensor, " e"]:
+        """Return what each network is to minimise in an epoch, counted from 0; none depends on another's logits."""
+        return self.losses(logits, labels)
 
     def fit(
         self,
@@ -157,9 +173,6 @@ class Supervised(Recipe):
         training = Training(network, self.optimised, self.scheduled, as_one=self.optimizer is None)
         if len(networks) > 1 and type(training.optimiser) not in ELEMENTWISE:
             raise RuntimeError(f"{type(training.optimiser).__name__} may not work element by element")
-        if checkpoint is not None:
-            checkpoint.resume(training)
-        seen: list[tuple[Tensor, Tensor]] = []
 
         def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
             order = epoch_order(members.shape[1], epoch, seeds=seeds, stream="target.order").to(device)
@@ -173,14 +186,48 @@ class Supervised(Recipe):
                 batch = LabelledImages(varied, labels[places.flatten()])
                 yield batch.pixels().unflatten(0, places.shape), batch.labels.view(places.shape)
 
-        def losses(images: Tensor, labels: Tensor) -> Tensor:
+        def answered(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
             logits = network(images)
+            return self.objective(logits, labels, epoch=training.epoch), logits
+
+        self._train(
+            training, batches, answered, seeds=seeds, device=device, after_epoch=after_epoch, checkpoint=checkpoint
+        )
+        if isinstance(network, Vectorised):
+            network.copy_to(networks)
+        return training.history
+
+    def _train(
+        self,
+        training: Training,
+        batches: Batches,
+        answered: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+        *,
+        seeds: Sequence[int],
+        device: torch.device,
+        after_epoch: Sequence[Callable[[Training], None]],
+        checkpoint: Checkpoint | None,
+    ) -> None:
+        """Train from where the checkpoint was left, with a row of the history for every epoch.
+
+        Args:
+            answered: returns for a mini-batch each network's objective, and the logits `(e, b, classes)`. A label below
+                0 is of no image.
+        """
+        if checkpoint is not None:
+            checkpoint.resume(training)
+        seen: list[tuple[Tensor, Tensor]] = []
+
+        def losses(images: Tensor, labels: Tensor) -> Tensor:
+            objective, logits = answered(images, labels)
             seen.append((logits.detach(), labels))
-            return self.losses(logits, labels)
+            return objective
 
         def note(training: Training) -> None:
             logits, labels = (torch.cat(part, dim=1) for part in zip(*seen, strict=True))
             seen.clear()
+            if bool((labels < 0).any()):
+                logits, labels = (part[labels >= 0].unsqueeze(0) for part in (logits, labels))
             accuracy = (logits.argmax(dim=2) == labels).double().mean().item()
             loss = self.losses(logits, labels).mean().item()
             training.history.append({"epoch": float(training.epoch - 1), "loss": loss, "accuracy": accuracy})
@@ -194,9 +241,6 @@ class Supervised(Recipe):
                 before_epoch=lambda epoch: torch.manual_seed(derive(seeds[0], "target.dropout", epoch)),
                 after_epoch=[note, *after_epoch, *([] if checkpoint is None else [checkpoint])],
             )
-        if isinstance(network, Vectorised):
-            network.copy_to(networks)
-        return training.history
 
 
 def _told(setting: Any) -> Any:

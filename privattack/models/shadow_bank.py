@@ -39,6 +39,7 @@ class ShadowBank:
         membership: which of them each model learnt.
         fingerprints: the models' addresses in the store.
         trained: how many were trained in this run.
+        recipe: by which each was trained.
     """
 
     def __init__(
@@ -50,12 +51,14 @@ class ShadowBank:
         *,
         fingerprints: list[str],
         trained: int,
+        recipe: Recipe,
         device: torch.device,
     ) -> None:
         self.pool = pool
         self.membership = membership
         self.fingerprints = fingerprints
         self.trained = trained
+        self.recipe = recipe
         self._build = build
         self._stored = stored
         self._device = device
@@ -81,6 +84,7 @@ class ShadowBank:
             member_hits=hits[self.membership[number]],
             test_log_probabilities=model.remember(data.test, self.on_test(number)),
             seconds=0.0,
+            privacy=self.recipe.privacy(int(self.membership[number].sum())),
         )
 
     def on_pool(self, number: int) -> Float[Tensor, "n classes"]:
@@ -147,7 +151,10 @@ def obtain_bank(
         assert model is not None
         stored.append(model)
     names = [fingerprint(task.address) for task in tasks]
-    return ShadowBank(architecture.build, pool, halves, stored, fingerprints=names, trained=trained, device=device)
+    return ShadowBank(
+        architecture.build, pool, halves, stored,
+        fingerprints=names, trained=trained, recipe=settings.recipe, device=device,
+    )  # fmt: skip
 
 
 def _task(

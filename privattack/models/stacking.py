@@ -67,10 +67,10 @@ class Vectorised(nn.Module):
         self.names = list(weights)  # they have dots, which a module's own parameters may not have
         self.weights = nn.ParameterList(weights.values())
         # Holds no weights: only the way from weights and images to logits.
-        skeleton = copy.deepcopy(networks[0]).to("meta")
+        self.skeleton = (copy.deepcopy(networks[0]).to("meta"),)  # in a tuple, so that it is no part of this module
 
         def logits(weights: dict[str, Tensor], buffers: dict[str, Tensor], images: Tensor) -> Tensor:
-            return functional_call(skeleton, (weights, buffers), (images,))
+            return functional_call(self.skeleton[0], (weights, buffers), (images,))
 
         self._logits = vmap(logits, randomness="different")
 

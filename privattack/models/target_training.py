@@ -77,7 +77,7 @@ def train_by_lightning(
     Raises:
         UserError: the weights are not finite after an epoch, or Lightning knows no such recipe.
     """
-    if not isinstance(recipe, Supervised):
+    if type(recipe) is not Supervised:
         raise UserError(f"trainer.lightning=true: trains by the supervised recipe only, not {type(recipe).__name__}.")
     module = TargetModule(network, recipe, seed=seed)
     keep = ModelCheckpoint(

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from privattack.data.images import DataSet
 from privattack.errors import UserError
+from privattack.models.accountants import Privacy
 from privattack.models.architecture import Architecture
 from privattack.models.dry_run import Output
 from privattack.models.own_weights import load_checkpoint
@@ -34,6 +35,7 @@ class TrainedTarget:
         history: its training, a row per epoch; empty for the user's own weights.
         member_hits: for each member, whether the target names its class; None where nobody knows the members.
         test_log_probabilities: the target's answers for the test part.
+        privacy: what its training proves of the privacy of its members; None where that is nothing.
     """
 
     model: RememberedTarget
@@ -43,6 +45,7 @@ class TrainedTarget:
     member_hits: Bool[Tensor, " m"] | None
     test_log_probabilities: Float[Tensor, "n classes"]
     seconds: float
+    privacy: Privacy | None = None
 
 
 # The last target of this process: the jobs of a sweep mostly share one.
@@ -129,4 +132,5 @@ def obtain_target(
         member_hits=None if members is None else hits[members],
         test_log_probabilities=model.remember(data.test, stored.outputs["test"]),
         seconds=time.perf_counter() - started,
+        privacy=None if checkpoint is not None or members is None else recipe.privacy(len(members)),
     )

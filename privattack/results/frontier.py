@@ -95,7 +95,8 @@ def frontiers(results: Sequence[Result]) -> list[Frontier]:
             if attacker is None:
                 continue
             success = widened(attacker.figure(metric), len(result.having(*QUERYING)))
-            kind = str(flat(result.run.config).get("defence._target_", result.run.defence))
+            config = flat(result.run.config)
+            kind = str(config.get("defence.training._target_") or config.get("defence._target_", result.run.defence))
             point = Behind(label(result.run, own), kind, result, attacker, success)
             known = strongest.get(point.name)
             if known is None or success.known.value > known.success.known.value:

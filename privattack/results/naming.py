@@ -108,7 +108,8 @@ def option(run: Job, group: str) -> str | None:
     chosen: str | None = getattr(run, group)
     if chosen is None:
         return None
-    path = str(flat(run.config).get(f"{group}._target_", ""))
+    config = flat(run.config)
+    path = str(config.get(f"{group}.training._target_") or config.get(f"{group}._target_", ""))
     package, *parts = path.replace("_", "").lower().split(".")
     bare = chosen.replace("_", "").lower()
     ours = package == "privattack" and any(part.startswith(bare) or bare.startswith(part) for part in parts[-2:])

@@ -3,24 +3,15 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BeforeValidator, Field
 
 from privattack.atomic_write import write_whole
 from privattack.measurement import Measurement
+from privattack.results.part import Figure, Part
+from privattack.results.proofs import CanaryAudit, Privacy
 
-Figure = Annotated[Measurement, PlainSerializer(Measurement.to_json)]
 # What made a job fail may be a list, or whatever else was typed.
 Typed = Annotated[int | str, BeforeValidator(lambda value: value if type(value) is int else str(value))]
-
-
-class Part(BaseModel):
-    """A part of a result. Parts that this version does not know are passed over; those it knows have their type."""
-
-    model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False, ser_json_inf_nan="strings")
-
-    def __eq__(self, other: object) -> bool:
-        """Say whether both would be written alike; what is not written does not count."""
-        return isinstance(other, Part) and type(self) is type(other) and self.model_dump() == other.model_dump()
 
 
 class Job(Part):
@@ -66,6 +57,7 @@ class Target(Part):
         trained: whether this run trained it; otherwise it came from the store.
         fingerprint: of all that made it.
         chance: what always naming the most frequent class of the test part reaches; None in older results.
+        privacy: None where its training proves nothing.
     """
 
     train_accuracy: Figure
@@ -74,6 +66,7 @@ class Target(Part):
     fingerprint: str
     classes: int = Field(10, ge=2)
     chance: float | None = None
+    privacy: Privacy | None = None
 
 
 class Service(Part):
@@ -221,7 +214,7 @@ class Point(Part):
 
     budget: int
     metrics: dict[str, Figure] = Field(min_length=1)
-    compared: Compared = {}
+    compared: Compared = Field(default_factory=dict)
 
 
 class Attacker(Part):
@@ -230,8 +223,8 @@ class Attacker(Part):
     name: str
     knowledge: Literal["published", "adaptive", "blind", "no_query"]
     metrics: dict[str, Figure] = Field(min_length=1)
-    curve: list[Point] = []
-    compared: Compared = {}
+    curve: list[Point] = Field(default_factory=list)
+    compared: Compared = Field(default_factory=dict)
 
     @property
     def headline(self) -> str:
@@ -261,9 +254,10 @@ class Result(Part):
     shadow: Shadow | None = None
     audit: Asked | None = None
     found: Found | None = None
+    canaries: CanaryAudit | None = None
     watching: Watching | None = None
-    exposed: list[Exposed] = []
-    claims: list[Checked] = []
+    exposed: list[Exposed] = Field(default_factory=list)
+    claims: list[Checked] = Field(default_factory=list)
     attackers: list[Attacker]
     findings: list[str]
     timings: dict[str, float]

@@ -126,7 +126,7 @@ def scoring(models: int = 64, images: int = 20_000) -> None:
         del outputs
         shadows = ShadowBank(
             partial(MLP, classes=10), pool.images, halves, stored, fingerprints=[str(k) for k in range(models)],
-            trained=0, device=torch.device("cpu"),
+            trained=0, recipe=Supervised(lr=1.0, gamma=1.0, epochs=1, batch_size=64), device=torch.device("cpu"),
         )  # fmt: skip
         total = images + suite.public
         audit = ShadowAudit(
