@@ -95,12 +95,11 @@ class DataSet:
         *,
         mean: tuple[float, ...] | None = None,
         std: tuple[float, ...] | None = None,
-        canaries: int = 0,
     ) -> "DataSet":
         """Return a data set of two parts, with their checksum, and the training part's mean and standard deviation."""
         if mean is None or std is None:
             mean, std = _moments(train.images)
-        return cls(name, classes, train, test, _checksum([train, test]), mean, std, canaries)
+        return cls(name, classes, train, test, _checksum([train, test]), mean, std)
 
 
 def _moments(images: UInt8[Tensor, "n c h w"]) -> tuple[tuple[float, ...], tuple[float, ...]]:
