@@ -1,20 +1,18 @@
 """Which extraction attack does best at which budget: a table and two plots for each service."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from privattack.measurement import Measurement
 from privattack.report.cells import Cell, Line, Table, percent
-from privattack.report.drawing import REFERENCE, Panel, add_curve, empty_plot, show_legend
+from privattack.report.drawing import Axis, Panel, Plot, Reference, measured
 from privattack.report.looks import LOOKS, Look, look
 from privattack.results.contests import Contest, Contestant
 from privattack.results.differences import is_clear
-from privattack.results.figures import FEW
 from privattack.results.naming import count
 
 METRICS = {"fidelity": "fidelity", "accuracy_unqueried": "accuracy, unqueried"}
-HEIGHT = 440  # pixels
+HEIGHT = 380  # pixels
 
 
 def tables(found: Sequence[Contest]) -> list[Table]:
@@ -66,26 +64,15 @@ def panels(found: Sequence[Contest]) -> list[Panel]:
 
 
 def _panel(contest: Contest, metric: str, looks: Mapping[str, Look]) -> Panel:
-    plot = empty_plot("queries (log scale)", METRICS[metric])
-    asked: set[int] = set()
-    lowest = 1.0
     lines = [(one.name, one.points, looks[one.name]) for one in contest.contestants.values()]
+    curves = []
     for name, points, drawn in [*lines, ("no query", contest.floor, LOOKS["no_query"])]:
         known = {budget: one.figure(metric) for budget, one in sorted(points.items()) if one.figure(metric).given}
-        if not known:
-            continue
-        asked.update(known)
-        lowest = min(lowest, *(one.known.low for one in known.values()))
-        add_curve(plot, name, drawn, known, opacity=0.15 if len(lines) <= FEW else 0.12)
-    if metric == "accuracy_unqueried" and asked:
-        accuracy = contest.target.known.value
-        lowest = min(lowest, accuracy)
-        ends = [min(asked), max(asked)]
-        plot.add_scatter(x=ends, y=[accuracy] * 2, mode="lines", name="target", line=REFERENCE)
-    plot.update_xaxes(type="log", tickvals=sorted(asked), ticktext=[count(budget) for budget in sorted(asked)])
-    bottom = math.floor(10 * lowest) / 10
-    plot.update_yaxes(range=[bottom - 0.02, 1.02], tickformat=".0%")
-    show_legend(plot)
-    plot.update_layout(height=HEIGHT)
+        if known:
+            curves.append(measured(name, drawn, known))
+    asked = sorted({int(budget) for curve in curves for budget in curve.x})
+    references = [Reference("target", contest.target.known.value)] if metric == "accuracy_unqueried" else []
+    across = Axis("queries", log=True, ticks={budget: count(budget) for budget in asked})
+    plot = Plot(across, Axis(METRICS[metric], percent=True), curves, references=references, height=HEIGHT)
     words = f"{METRICS[metric]} of each attack against the number of queries, with 95 % intervals as bands"
-    return Panel(f"defence {contest.title}: {METRICS[metric]}", words, plot, half=True)
+    return Panel(f"defence {contest.title}: {METRICS[metric]}", words, plot, large=True)

@@ -10,7 +10,7 @@ LEADERS = 6  # lines of a plot that an eye can follow
 
 
 class Look(NamedTuple):
-    """How an attacker's line is told from others: without the colour, too. Names are Plotly's."""
+    """How a line is told from others: without the colour, too. Dashes and markers are called as matplotlib's."""
 
     colour: str
     dash: str
@@ -18,18 +18,24 @@ class Look(NamedTuple):
 
 
 LOOKS = {
-    "published": Look("#b45309", "dash", "square"),
-    "adaptive": Look("#1d4ed8", "solid", "circle"),
-    "blind": Look("#525252", "dot", "x"),
-    "no_query": Look("#525252", "dot", "diamond"),
+    "published": Look("#b45309", "--", "s"),
+    "adaptive": Look("#1d4ed8", "-", "o"),
+    "blind": Look("#525252", ":", "X"),
+    "no_query": Look("#525252", ":", "D"),
 }
+COIN = Look("#1a1a1a", ":", "")
 # For a second attacker of a kind, and more: colours that stay apart for the colour-blind (after Okabe and Ito 2008,
 # darkened to be read on white). Seven, three and eight share no factor: no look comes twice.
 COLOURS = ("#b8430b", "#00795a", "#a8427f", "#7a5c00", "#2878a8", "#5b2a86", "#1a1a1a")
-DASHES = ("solid", "dash", "dashdot")
-MARKERS = (
-    "triangle-up", "square", "diamond", "pentagon", "star", "triangle-down", "cross", "hexagon",
-)  # fmt: skip
+DASHES = ("-", "--", "-.")
+MARKERS = ("^", "s", "D", "p", "*", "v", "P", "h")
+# The page's colours on a dark ground, by those on white.
+INK, FAINT, QUIET = "#1a1a1a", "#dcdcdc", "#737373"
+DARK = {
+    INK: "#e8e8e8", FAINT: "#3a3a3a", QUIET: "#9a9a9a",
+    "#b45309": "#f5a04c", "#1d4ed8": "#84a9ff", "#525252": "#b8b8b8", "#b8430b": "#ff8a50", "#00795a": "#3ccfa0",
+    "#a8427f": "#f08cc4", "#7a5c00": "#e0b840", "#2878a8": "#6cbcec", "#5b2a86": "#bf94ee",
+}  # fmt: skip
 
 
 def look(number: int) -> Look:

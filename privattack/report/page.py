@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from privattack.atomic_write import write_whole
 from privattack.findings.findings import findings
@@ -15,8 +13,10 @@ from privattack.findings.sanity import intervals_told, targets_told
 from privattack.findings.verdict import verdict
 from privattack.report import contest_views, frontier, rankings, surrogates
 from privattack.report.cells import Table
+from privattack.report.draw import svg, variable
 from privattack.report.drawing import Panel
 from privattack.report.exposed import Gallery, galleries
+from privattack.report.looks import DARK
 from privattack.report.overview import overview
 from privattack.report.plots import against_budget
 from privattack.report.scores import histograms, rocs
@@ -82,7 +82,7 @@ def sections(collection: Collection) -> list[Section]:
         Section(
             "ROC",
             "Mean over repetitions. What matters is the left: the TPR at a low FPR. "
-            "A name in the legend that is pale is shown by a click.",
+            "Attackers in grey are named where the pointer rests on them.",
             panels=rocs(runs),
         ),
         Section("Membership scores", "Of all repetitions together.", panels=histograms(runs)),
@@ -119,7 +119,8 @@ def page(collection: Collection, found: Sequence[str]) -> str:
         findings=found,
         sections=shown,
         settings=settings(collection),
-        plotly=Markup(get_plotlyjs()) if any(section.panels for section in shown) else "",
+        draw=svg,
+        colours={variable(colour): (colour, dark) for colour, dark in DARK.items()},
     )
 
 

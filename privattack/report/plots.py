@@ -2,21 +2,12 @@
 
 from collections.abc import Sequence
 
-from privattack.report.drawing import (
-    INK,
-    REFERENCE,
-    Panel,
-    add_curve,
-    empty_plot,
-    label_ends,
-)
+from privattack.report.drawing import Axis, Panel, Plot, Reference, measured
 from privattack.report.looks import Look, leaders, looks_of
 from privattack.results.collect import Finished
 from privattack.results.curves import runs_at_each_budget
-from privattack.results.figures import CHANCE, LOW_RATE, WORDS, compared_by
-from privattack.results.naming import below, label, varying
-
-SHAPES = ("circle", "square", "diamond", "triangle-up", "x", "star", "pentagon", "triangle-down")
+from privattack.results.figures import CHANCE, compared_by, metric_words
+from privattack.results.naming import below, count, label, varying
 
 
 def against_budget(runs: Sequence[Finished]) -> list[Panel]:
@@ -30,7 +21,7 @@ def against_budget(runs: Sequence[Finished]) -> list[Panel]:
         beside = "accuracy_unqueried" if compared == "fidelity" else "auc"
         for metric in dict.fromkeys((compared, beside)):
             picture = f"{metric}_against_budget" if metric == compared else ""
-            panels.append(_budget_panel(f"{title}: {_words(metric)}", metric, ordered, looks, picture))
+            panels.append(_budget_panel(f"{title}: {metric_words(metric)}", metric, ordered, looks, picture))
     return panels
 
 
@@ -48,13 +39,8 @@ def by_budget(runs: Sequence[Finished]) -> list[tuple[str, list[Finished]]]:
     return found
 
 
-def _words(metric: str) -> str:
-    return WORDS.get(metric, metric.replace("_", ", ")) if metric != "auc" else metric
-
-
 def _budget_panel(title: str, metric: str, runs: Sequence[Finished], looks: dict[str, Look], picture: str) -> Panel:
-    plot = empty_plot("queries (log scale)", _words(metric))
-    ends, highest = [], 0.0
+    curves = []
     for name in leaders(runs, metric):
         points = {
             run.result.run.budget: attacker.figure(metric)
@@ -62,24 +48,15 @@ def _budget_panel(title: str, metric: str, runs: Sequence[Finished], looks: dict
             for attacker in run.result.attackers
             if attacker.name == name and attacker.figure(metric).given
         }
-        known = [one.known for one in points.values()]
-        highest = max(highest, *(one.high for one in known))
-        add_curve(plot, name, looks[name], points)
-        ends.append((known[-1].value, name, looks[name].colour))
+        curves.append(measured(name, looks[name], points))
+    references = [Reference("coin", CHANCE[metric])] if metric in CHANCE else []
+    target = runs[0].result.target.test_accuracy
+    if metric == "accuracy_unqueried" and target.given:
+        references = [Reference("target", target.known.value)]
     asked = sorted({run.result.run.budget for run in runs})
-    references = {"coin": CHANCE[metric]} if metric in CHANCE else {}
-    if metric == "accuracy_unqueried" and runs[0].result.target.test_accuracy.given:
-        references = {"target": runs[0].result.target.test_accuracy.known.value}
-    for name, value in references.items():
-        plot.add_hline(y=value, line=REFERENCE)
-        ends.append((value, name, INK))
-    # TPRs at a low FPR would all lie at the bottom of an axis up to 1.
-    top = min(1.0, 1.2 * max(highest, CHANCE[LOW_RATE])) if metric == LOW_RATE else 1.0
-    if ends:
-        label_ends(plot, ends, top=top)
-    plot.update_xaxes(type="log", tickvals=asked, ticktext=[f"{budget:,}" for budget in asked])
-    plot.update_yaxes(range=[-0.02 * top, 1.04 * top], tickformat=".0%" if metric != "auc" else ".1f")
-    words = f"{_words(metric)} against the number of queries, with 95 % intervals as bands"
+    across = Axis("queries", log=True, ticks={budget: count(budget) for budget in asked})
+    plot = Plot(across, Axis(metric_words(metric), percent=metric != "auc"), curves, references=references)
+    words = f"{metric_words(metric)} against the number of queries, with 95 % intervals as bands"
     return Panel(title, words, plot, picture=picture)
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from privattack.measurement import Measurement
 from privattack.report.cells import Cell, Line, Table, number, percent
-from privattack.report.drawing import INK, REFERENCE, Panel, empty_plot, error_of
+from privattack.report.drawing import Axis, Dot, Panel, Plot, Reference
 from privattack.report.looks import Look, looks_of
 from privattack.results.collect import Finished
-from privattack.results.figures import CHANCE, FEW, LOW_RATE, WORDS, ranked, ranking_metric
+from privattack.results.figures import CHANCE, FEW, LOW_RATE, WORDS, metric_words, ranked, ranking_metric
 from privattack.results.naming import below, label, varying
 from privattack.results.result import Attacker
 
@@ -96,26 +96,21 @@ def plots(found: Sequence[Ranking], runs: Sequence[Finished]) -> list[Panel]:
 
 
 def _plot(ranking: Ranking, looks: dict[str, Look]) -> Panel:
-    metric, words = ranking.metric, WORDS.get(ranking.metric, ranking.metric)
-    plot = empty_plot(words, "")
+    metric, words = ranking.metric, metric_words(ranking.metric)
     shown = [(one, which) for one, which in ranking.attackers if one.figure(metric).given]
-    for place, (attacker, _) in enumerate(shown):
-        measured, look = attacker.figure(metric), looks[attacker.name]
-        plot.add_scatter(
-            x=[measured.value], y=[place], mode="markers", name=attacker.name, error_x=error_of(measured),
-            marker={"color": look.colour, "symbol": look.marker, "size": 9},
-        )  # fmt: skip
-    if metric in CHANCE:
-        plot.add_vline(x=CHANCE[metric], line=REFERENCE)
-        plot.add_annotation(
-            x=CHANCE[metric], y=1, yref="paper", yanchor="bottom", text="coin", showarrow=False, font={"color": INK}
-        )
     times = Counter(one.name for one, _ in shown)
     names = [f"{one.name} ({which})" if times[one.name] > 1 else one.name for one, which in shown]
-    plot.update_yaxes(
-        tickvals=list(range(len(shown))), ticktext=names, range=[len(shown) - 0.4, -0.6], showgrid=True
-    )  # fmt: skip
-    plot.update_xaxes(tickformat=".2f" if metric == "auc" else ".0%", tickangle=0, nticks=6)
-    plot.update_layout(height=90 + LINE * len(shown), margin_t=24)
+    dots = [
+        Dot(name, one.figure(metric), place, looks[one.name])
+        for place, (name, (one, _)) in enumerate(zip(names, shown, strict=True))
+    ]
+    plot = Plot(
+        Axis(words, percent=metric != "auc"),
+        Axis("", limits=(len(shown) - 0.4, -0.6), ticks=dict(enumerate(names))),
+        dots=dots,
+        references=[Reference("coin", CHANCE[metric], vertical=True)] if metric in CHANCE else [],
+        names="none",
+        height=80 + LINE * len(shown),
+    )
     description = f"{words} of each attacker, with 95 % intervals, the best on top"
-    return Panel(ranking.title, description, plot, wide=True)
+    return Panel(ranking.title, description, plot, large=True)

@@ -48,9 +48,9 @@ def _height(measurement: Measurement) -> float:
 
 def _overlap(first: str, second: str, pairs: Mapping[frozenset[str], float | None]) -> Line:
     if first == second:
-        return Line(ground="#e4e4e4")
+        return Line(ground="var(--line)")
     overlap = pairs.get(frozenset((first, second)))
     if overlap is None:
         return Line("-", tip="neither finds any")
     # Never so dark that the number cannot be read.
-    return Line(f"{100 * overlap:.0f}", ground=f"rgba(29, 78, 216, {0.5 * overlap:.2f})")
+    return Line(f"{100 * overlap:.0f}", ground=f"color-mix(in srgb, var(--accent) {50 * overlap:.0f}%, transparent)")

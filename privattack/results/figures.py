@@ -16,6 +16,11 @@ WORDS = {LOW_RATE: "TPR at 1 % FPR", "auc": "AUC"}
 CHANCE = {"accuracy": 0.5, "auc": 0.5, LOW_RATE: 0.01}
 
 
+def metric_words(metric: str) -> str:
+    """Return what a metric is called in tables and plots."""
+    return WORDS.get(metric, metric.replace("_", ", "))
+
+
 def ranking_metric(attackers: Sequence[Attacker]) -> str:
     """Return the metric that attackers are ranked by.
 

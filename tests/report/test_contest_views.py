@@ -4,6 +4,7 @@ import pytest
 
 from privattack.report import contest_views
 from privattack.report.cells import Line
+from privattack.report.drawing import Reference
 from privattack.results.contests import contests
 from tests.made_up_results import typed
 
@@ -36,12 +37,10 @@ def test_the_table_has_a_row_per_budget_with_leads(found):
 
 def test_the_plots_have_a_line_per_attack_the_floor_and_the_target(found):
     fidelity, accuracy = contest_views.panels(found)
-    lines = {trace.name: trace for trace in fidelity.plot.data if trace.name}
+    lines = {curve.name: curve for curve in fidelity.plot.curves}
     assert list(lines) == ["mea", "activethief", "knockoff", "no query"]
-    assert (lines["activethief"].x, lines["activethief"].y) == ((100, 300, 1000), (0.75, 0.86, 0.91))
-    assert len({(line.line.color, line.line.dash, line.marker.symbol) for line in lines.values()}) == 4
-    assert fidelity.plot.layout.xaxis.type == "log"
-    band = fidelity.plot.data[0]
-    assert band.y == pytest.approx((0.71, 0.81, 0.91, 0.89, 0.79, 0.69))
-    target = next(trace for trace in accuracy.plot.data if trace.name == "target")
-    assert set(target.y) == {0.9}
+    assert (lines["activethief"].x, lines["activethief"].y) == ([100, 300, 1000], [0.75, 0.86, 0.91])
+    assert len({line.look for line in lines.values()}) == 4
+    assert fidelity.plot.x.log
+    assert [low for low, _ in lines["mea"].band] == pytest.approx([0.69, 0.79, 0.89])
+    assert accuracy.plot.references == [Reference("target", 0.9)]

@@ -91,7 +91,7 @@ def test_what_is_found_together_is_a_table_of_overlaps_with_numbers(make_suite, 
     name, found, itself, other, nothing = table.rows[0]
     assert (name, found) == ("lira", Line("[7.6, 8.4]", value="8.0"))
     assert itself.text == ""
-    assert other == Line("50", ground="rgba(29, 78, 216, 0.25)")
+    assert other == Line("50", ground="color-mix(in srgb, var(--accent) 25%, transparent)")
     assert nothing == Line("-", tip="neither finds any")
 
 

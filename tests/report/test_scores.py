@@ -1,4 +1,4 @@
-"""ROC curves and histograms show how scores tell members from non-members; of many attackers the best are seen."""
+"""ROC curves and histograms show how scores tell members from non-members; of many attackers the best stand out."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def suite(make_suite, write_run):
 
 
 def lines(panel) -> dict:
-    return {trace.name: trace for trace in panel.plot.data if trace.name}
+    return {curve.name: curve for curve in panel.plot.curves}
 
 
 def test_curves_of_a_membership_run(make_result, write_run):
@@ -25,20 +25,20 @@ def test_curves_of_a_membership_run(make_result, write_run):
     assert set(drawn) == {"coin", "adaptive"}
     assert drawn["coin"].x == drawn["coin"].y
     assert drawn["adaptive"].y == (0.3, 1.0)  # a rate of 0 has no place on a logarithmic axis
-    assert roc.plot.layout.xaxis.type == roc.plot.layout.yaxis.type == "log"
+    assert roc.plot.x.log
+    assert roc.plot.y.log
     (histogram,) = histograms(runs)
     assert max(lines(histogram)["members"].y) == 0.75
 
 
-def test_of_many_roc_curves_the_best_are_seen_and_the_others_wait_in_the_legend(suite):
+def test_of_many_roc_curves_the_best_have_names_and_the_others_are_pale(suite):
     (panel,) = rocs(suite)
-    assert panel.wide
-    shown = {name: trace.visible for name, trace in lines(panel).items() if name != "coin"}
+    shown = {name: curve.pale for name, curve in lines(panel).items() if name != "coin"}
     assert list(shown) == [
         "lira", "bavaria", "rmia", "rmia_offline", "lira_offline", "calibrated",
         "attack_r", "qmia", "shokri", "confidence", "modified_entropy", "loss", "entropy", "gap",
     ]  # fmt: skip
-    assert list(shown.values()) == [True] * LEADERS + ["legendonly"] * 8
+    assert list(shown.values()) == [False] * LEADERS + [True] * 8
 
 
 def test_of_many_histograms_the_best_are_seen(suite):

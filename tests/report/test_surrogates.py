@@ -41,16 +41,16 @@ def test_a_curve_is_a_result_at_each_budget_the_last_is_the_run(make_extraction)
 
 def test_one_run_with_curves_is_drawn_against_budget(make_extraction, collected):
     fidelity, accuracy = against_budget(collected(make_extraction(CURVES)).runs)
-    drawn = {trace.name: trace for trace in fidelity.plot.data if trace.name}
-    assert (drawn["adaptive"].x, drawn["adaptive"].y) == ((100, 300, 1000), (0.7, 0.8, 0.9))
+    drawn = {curve.name: curve for curve in fidelity.plot.curves}
+    assert (drawn["adaptive"].x, drawn["adaptive"].y) == ([100, 300, 1000], [0.7, 0.8, 0.9])
     assert accuracy.title == "mea: accuracy, unqueried"
 
 
 def test_a_budget_that_was_run_by_itself_too_is_one_point(make_extraction, collected):
     alone = make_extraction({name: {300: curve[300]} for name, curve in CURVES.items()})
     fidelity, _ = against_budget(collected(make_extraction(CURVES), alone).runs)
-    drawn = {trace.name: trace for trace in fidelity.plot.data if trace.name}
-    assert drawn["adaptive"].x == (100, 300, 1000)
+    drawn = {curve.name: curve for curve in fidelity.plot.curves}
+    assert drawn["adaptive"].x == [100, 300, 1000]
 
 
 def test_the_summary_has_a_row_per_attacker_and_budget(make_extraction, collected, tmp_path):
