@@ -3,10 +3,12 @@
 import logging
 import random
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from queue import SimpleQueue
 from urllib.parse import urlsplit
 
 import httpx
@@ -59,7 +61,11 @@ class Sender:
         self.host = urlsplit(url).netloc
         self.retries = retries
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        self._connections = connections
         self._stopped = threading.Event()
+        self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        for _ in range(connections):  # daemons: a server that does not answer keeps no process alive
+            threading.Thread(target=self._work, daemon=True).start()
         self._client = httpx.Client(base_url=url.rstrip("/"), headers={**headers}, timeout=timeout, limits=limits)
 
     def get(self, path: str) -> httpx.Response:
@@ -70,7 +76,7 @@ class Sender:
             raise UserError(f"victim.url: {self.host} cannot be reached ({_reason(error)}); is it running?") from error
 
     def submit(self, path: str, body: bytes, headers: Headers, *, key: str) -> Future[Sent]:
-        """Send a request from a thread of its own, which keeps no process alive; see `post`."""
+        """Send a request from another thread; see `post`."""
         future: Future[Sent] = Future()
 
         def post() -> None:
@@ -79,7 +85,7 @@ class Sender:
             except Exception as error:  # whoever waits for the answer sees it
                 future.set_exception(error)
 
-        threading.Thread(target=post, daemon=True).start()
+        self._tasks.put(post)
         return future
 
     def post(self, path: str, body: bytes, headers: Headers, *, key: str) -> Sent:
@@ -125,7 +131,13 @@ class Sender:
     def close(self) -> None:
         """Close the connections; nothing is sent any more."""
         self.stop()
+        for _ in range(self._connections):
+            self._tasks.put(None)
         self._client.close()
+
+    def _work(self) -> None:
+        for task in iter(self._tasks.get, None):
+            task()
 
 
 def _reason(error: Exception) -> str:

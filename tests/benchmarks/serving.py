@@ -136,7 +136,10 @@ def measured(serve: Callable[[int, str], None], seconds: float, clients: int, im
             by_bytes(url, 1.0, clients, images, binary=binary)
             rate, took = by_bytes(url, seconds, clients, images, binary=binary)
             p50, p99 = 1e3 * np.quantile(took, [0.5, 0.99])
-            print(f"{serve.__name__[6:]:5} {name:7} {rate:8,.0f} images/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+            print(
+                f"{serve.__name__[6:]:5} {name:7} {rate:8,.0f} images/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms, "
+                f"{len(took):,} requests"
+            )
         if ours:
             print(
                 f"{'ours':5} {'remote':7} {by_remote(url, seconds, clients, images):8,.0f} images/s, with a transcript"

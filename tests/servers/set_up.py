@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 NEEDS = {
     "mlserver": ["mlserver==1.7.1", "mlserver-sklearn==1.7.1"],
     "kserve": ["kserve==0.21.0", "scikit-learn"],
-    "mlflow": ["mlflow==3.18.0", "scikit-learn"],
+    "mlflow": ["mlflow-skinny==3.17.2", "pandas", "scikit-learn"],  # all that serving takes
 }
 MEMBERS = 600  # images of the training part that the classifier learns
 
@@ -31,7 +31,7 @@ def set_up(folder: Path, name: str) -> None:
     python = place / "bin/python"
     if not python.exists():
         venv.create(place, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *NEEDS[name]], check=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", *NEEDS[name]], check=True)  # again where it was killed
     model = place / "model"
     shutil.rmtree(model, ignore_errors=True)
     model.mkdir()

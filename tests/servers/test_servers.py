@@ -46,7 +46,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[tuple[str, str, Path]]:
         pytest.skip(f"{name} is not set up: tests/servers/set_up.py")
     programs = FOLDER / name / "bin"
     environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "COUNTS": str(place / "counts.txt")}
-    del environment["PYTHONPATH"]
+    environment.pop("PYTHONPATH", None)
     command = {
         "mlserver": [programs / "mlserver", "start", "."],
         "kserve": [programs / "python", "counting.py", str(port)],
