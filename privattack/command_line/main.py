@@ -26,11 +26,11 @@ def main() -> None:
     With 0 well, 1 a job failed, 2 the command line is wrong, 3 a claim is refuted, 4 a claim is undecided, 130
     interrupted.
     """
-    if sys.argv[1:2] == ["table"]:
+    if sys.argv[1:2] in (["table"], ["figures"]):
         # Here and not above: `--help` needs none of it.
-        from privattack.report import paper
+        from privattack.report import figures, paper
 
-        return paper.main(sys.argv[2:])
+        return (paper if sys.argv[1] == "table" else figures).main(sys.argv[2:])
     if sys.argv[1:2] == ["check"]:
         try:
             sys.argv[1:] = words_of(sys.argv[2:])

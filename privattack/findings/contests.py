@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from privattack.findings.subjects import joined
+from privattack.findings.subjects import aloud, joined
 from privattack.measurement import Measurement
 from privattack.results.contests import Contest
 from privattack.results.differences import is_clear
@@ -63,7 +63,7 @@ def _strategy(name: str, compared: Sequence[Contest]) -> str:
     if surest is None or not any(won.values()):
         return f"{name} beats mea (random queries) beyond chance at no budget{beaten}."
     never = [title for title, budgets in won.items() if not budgets]
-    nowhere = f"; at no budget on {', '.join(never)}" if never else ""
+    nowhere = f"; at no budget {joined([f'with {aloud(title)}' for title in never])}" if never else ""
     return f"{name} beats mea (random queries) {_where(won)}, by {apart(surest)} where it is surest{nowhere}{beaten}."
 
 
@@ -78,7 +78,11 @@ def _gaps(contest: Contest, name: str) -> dict[int, Measurement]:
 def _where(budgets: dict[str, list[int]]) -> str:
     if len(budgets) == 1:
         return f"at {_listed(next(iter(budgets.values())))} queries"
-    return " and ".join(f"on {title} at {_listed(some)} queries" for title, some in budgets.items() if some)
+    alike: dict[str, list[str]] = {}
+    for title, some in budgets.items():
+        if some:
+            alike.setdefault(_listed(some), []).append(f"with {aloud(title)}")
+    return " and ".join(f"{joined(titles)} at {some} queries" for some, titles in alike.items())
 
 
 def _listed(budgets: Sequence[int]) -> str:
@@ -87,4 +91,4 @@ def _listed(budgets: Sequence[int]) -> str:
 
 def placed(title: str, sentence: str, *, several: bool) -> str:
     """Return a sentence after what it is said of, where it is said of several."""
-    return f"{title}: {sentence}" if several else sentence[0].upper() + sentence[1:]
+    return f"{aloud(title)}: {sentence}" if several else sentence[0].upper() + sentence[1:]

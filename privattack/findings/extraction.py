@@ -181,4 +181,6 @@ def against_the_study(subject: Subject) -> Finding | None:
         return None
     else:
         kind, verdict = "differs", f"differs from the study: {runs}, the study published {100 * published:.2f} %"
-    return Finding(away, f"the published recipe on {subject.defence} {verdict}.", (kind,))
+    return Finding(
+        away, f"the published recipe on {subject.defence} {verdict}.", (kind, result.run.attack, subject.defence)
+    )

@@ -11,15 +11,19 @@ from privattack.findings.budgets import budgets_worth
 from privattack.findings.frontier import fronts
 from privattack.findings.pools import overlaps
 from privattack.findings.sanity import has_learnt, learnt_nothing, shadows_differ
-from privattack.findings.subjects import Finding, Subject
+from privattack.findings.subjects import Finding, Subject, aloud, joined
 from privattack.findings.watching import monitor_sees
 from privattack.results.contests import conditions, contests
 from privattack.results.frontier import NO_DEFENCE, frontiers
-from privattack.results.naming import attributes, below, flat, label, varying
+from privattack.results.naming import attributes, below, flat, label, shown, varying
 from privattack.results.result import Result, Run
 
-# What runs may differ in and still share a sentence.
-REPEATED = ("budget", "seed", "repetitions", "targets")
+# What runs may differ in and still share a sentence, and how it says of which others it holds.
+SHARED = {
+    "attack": "for {}", "defence": "for {}", "budget": "at {} queries", "seed": "with seed {}",
+    "repetitions": "with {} repetitions", "targets": "over {} targets",
+}  # fmt: skip
+LISTED = 5  # others that are named
 # What a sentence is said of: all that a run is, or settings that others cannot change.
 EVERYTHING: tuple[str, ...] = ()
 DEFENCE = ("defence", "data", "target")
@@ -51,8 +55,8 @@ RULES: tuple[Rule, ...] = (
 def findings(results: Sequence[Result]) -> list[str]:
     """Return what results say, one sentence each.
 
-    Results that differ in budget, seed, repetitions or targets alone share a sentence where they come out alike: that
-    of the strongest, with the number of those for which it holds.
+    Results that differ in attack, defence, budget, seed, repetitions or targets alone share a sentence where they come
+    out alike: that of the strongest, which says for which others it holds.
 
     Args:
         results: one or more.
@@ -83,7 +87,7 @@ def _said(rules: Sequence[Rule], subjects: Sequence[Subject], varied: Sequence[s
         groups: dict[str, list[tuple[Run, Finding | None]]] = {}
         for subject in subjects:
             run = subject.result.run
-            alike = label(run, [name for name in named if name not in REPEATED])
+            alike = label(run, [name for name in named if name not in SHARED and not below(name, ("defence",))])
             groups.setdefault(alike, []).append((run, rule(subject)))
         merged = [finding for group in groups.values() for finding in _merged(group, named)]
         found += [finding.sentence for finding in sorted(merged, key=lambda one: -one.strength)]
@@ -91,16 +95,33 @@ def _said(rules: Sequence[Rule], subjects: Sequence[Subject], varied: Sequence[s
 
 
 def _merged(group: Sequence[tuple[Run, Finding | None]], named: Sequence[str]) -> Iterator[Finding]:
-    """Yield for each verdict the strongest finding, with the number of runs that share it."""
+    """Yield for each verdict the strongest finding, with the runs that share it."""
     held = [(run, finding) for run, finding in group if finding is not None]
     for verdict in dict.fromkeys(finding.verdict for _, finding in held):
         alike = [(run, finding) for run, finding in held if finding.verdict == verdict]
         run, strongest = max(alike, key=lambda one: one[1].strength)
-        sentence = _placed(run, strongest.sentence, named)
-        if len(group) > 1:
-            share = "all" if len(alike) == len(group) else f"{len(alike)} of"
-            sentence += f" (Holds in {share} {len(group)} such runs.)"
+        others = [other for other, finding in alike if finding is not strongest]
+        sentence = _placed(run, strongest.sentence, named) + (_also(run, others, named) if others else "")
         yield replace(strongest, sentence=sentence)
+
+
+def _also(run: Run, others: Sequence[Run], named: Sequence[str]) -> str:
+    """Say for which other runs the same holds: by the one setting in which they differ, or their number."""
+    apart = [name for name in varying([run, *others]) if name in named]
+    if not apart:
+        return ""
+    places = [*dict.fromkeys(aloud(label(other, apart)) for other in others)]
+    if len(apart) == 1:
+        (name,) = apart
+        places = [*dict.fromkeys(aloud(shown(name, attributes(other)[name])) for other in others)]
+        phrase = SHARED.get(name, f"with {name} {{}}")
+    elif all(below(name, ("defence",)) for name in apart):
+        phrase = SHARED["defence"]
+    else:
+        return f" The same holds in {len(others)} more run{'s' * (len(others) > 1)}."
+    if len(places) > LISTED:
+        places = [*places[: LISTED - 1], f"{len(places) - LISTED + 1} more"]
+    return f" The same holds {phrase.format(joined(places))}."
 
 
 def _placed(run: Run, sentence: str, named: Sequence[str]) -> str:
@@ -113,7 +134,7 @@ def _placed(run: Run, sentence: str, named: Sequence[str]) -> str:
     if f"over {run.targets} targets," in sentence:
         told.add("targets")
     if which := label(run, [name for name in named if name not in told]):
-        return f"{which}: {sentence}"
+        return f"{aloud(which)}: {sentence}"
     return sentence if sentence.startswith(defence) else sentence[0].upper() + sentence[1:]
 
 

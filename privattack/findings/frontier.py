@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from privattack.findings.contests import placed
-from privattack.findings.subjects import joined
+from privattack.findings.subjects import aloud, joined
 from privattack.results.differences import is_clear
 from privattack.results.frontier import Frontier
 
@@ -16,11 +16,12 @@ def fronts(found: Sequence[Frontier]) -> list[str]:
     sentences = []
     for frontier in told:
         several = len(told) > 1
-        names = joined([one.name for one in frontier.front])
+        names = joined([aloud(one.name) for one in frontier.front])
+        lie = "lie" if len(frontier.front) > 1 else "lies"
         sentences.append(
             placed(
                 frontier.title,
-                f"of {len(frontier.points)} services, {names} lie on the front: behind each other one the strongest "
+                f"on the front of {len(frontier.points)} services {lie} {names}: behind each other one the strongest "
                 "attacker does no worse, and honest users get no better answers, than behind one of these.",
                 several=several,
             )
@@ -31,8 +32,8 @@ def fronts(found: Sequence[Frontier]) -> list[str]:
             sentences.append(
                 placed(
                     frontier.title,
-                    f"{joined(useless)} {'cost' if len(useless) > 1 else 'costs'} the strongest attacker nothing that "
-                    "can be measured, compared image by image.",
+                    f"compared image by image, the strongest attacker loses nothing that can be measured to "
+                    f"{joined(useless)}.",
                     several=several,
                 )
             )

@@ -57,3 +57,8 @@ class Finding:
 def joined(words: list[str]) -> str:
     """Return words as a list is read aloud: `a, b and c`."""
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def aloud(title: str) -> str:
+    """Return a run's name as it is read: where it has no defence, it says so."""
+    return ", ".join("no defence" if part == "none" else part for part in title.split(", "))

@@ -121,10 +121,13 @@ def _picture(panels: Sequence[Panel], *, titled: bool = True) -> tuple[Figure, d
 def margins(plot: Plot) -> tuple[float, float, float, float]:
     """Return what a plot needs to the left, to the right, below and above its axes, in pixels."""
     left = _longest(plot.y.ticks.values()) or 6 * LETTER
-    ends = [one.name for one in plot.curves if not one.pale] + [one.name for one in plot.references if not one.vertical]
-    right = _longest(ends) if plot.names == "ends" else 0
-    above = any(one.vertical for one in plot.references)
-    return left + 8 + 1.2 * LINE * bool(plot.y.title), max(right + 8, 20.0), 2.9 * LINE, 8.0 + LINE * above
+    ends = [one.name for one in _named_at_ends(plot)] + [one.name for one in plot.references if not one.vertical]
+    above = LINE * _has_vertical(plot) + 1.6 * LINE * (plot.names == "above")
+    return left + 8 + 1.2 * LINE * bool(plot.y.title), max(_longest(ends) + 8, 20.0), 2.9 * LINE, 8.0 + above
+
+
+def _named_at_ends(plot: Plot) -> list[Curve]:
+    return [one for one in plot.curves if plot.names == "ends" and not one.pale]
 
 
 def _longest(names: Iterable[str]) -> float:
@@ -169,9 +172,9 @@ class _Drawing:
         (x, across), (y, along) = _with_error(dot.x), _with_error(dot.y)
         axes = (self.plot.y, dot.y), (self.plot.x, dot.x)
         said = [_value(axis, *one.known) for axis, one in axes if isinstance(one, Measurement)]
-        self.axes.errorbar(x, y, along, across, fmt="none", ecolor=QUIET, elinewidth=1.2, capsize=2.5, zorder=1.9)
+        self.axes.errorbar(x, y, along, across, fmt="none", color=QUIET, elinewidth=1.2, capsize=2.5, zorder=1.9)
         gid = self._tip(f"{dot.name}: {' at '.join(said)}")
-        self.axes.plot([x], [y], color=dot.look.colour, marker=dot.look.marker, markersize=8, linestyle="", gid=gid)
+        self.axes.plot([x], [y], gid=gid, **_marker(dot))
 
     def _tip(self, said: str) -> str:
         name = f"tip-{len(self.tips)}"
@@ -196,19 +199,20 @@ class _Drawing:
 
     def _names(self) -> None:
         plot = self.plot
-        if plot.names == "ends":
-            self._at_ends()
-        elif plot.names == "dots":
+        self._at_ends()
+        if plot.names == "dots":
             self._at_dots()
-        elif plot.names != "none":
-            shown = [one for one in plot.curves if not one.pale]
-            lines = [Line2D([], [], **_line(one)) for one in shown]
-            self.axes.legend(lines, [_name(one.name) for one in shown], loc=plot.names)
+        elif plot.names not in ("ends", "none"):
+            lines = {_name(one.name): _line(one) for one in plot.curves if not one.pale}
+            lines |= {_name(one.name): _marker(one) for one in plot.dots}
+            place: dict[str, Any] = {"loc": plot.names}
+            if plot.names == "above":
+                corner = 0, 1 + LINE * _has_vertical(plot) / self.inside[1]
+                place = {"loc": "lower left", "bbox_to_anchor": corner, "ncols": len(lines), "columnspacing": 1.2}
+            self.axes.legend([Line2D([], [], **one) for one in lines.values()], [*lines], **place)
         for line in plot.references:
             if line.vertical:
                 self._note(line.name, (line.at, 1), ("data", "axes fraction"), ha="center", va="bottom")
-            elif plot.names != "ends":
-                self._note(line.name, (1, line.at), ("axes fraction", "data"), ha="right", va="bottom")
 
     def _note(self, words: str, place: tuple[Number, Number], of: Any = "axes fraction", **settings: Any) -> None:
         self.axes.annotate(_name(words), place, xycoords=of, fontsize=11, annotation_clip=False, **settings)
@@ -220,7 +224,7 @@ class _Drawing:
 
     def _at_ends(self) -> None:
         right = self.axes.get_xlim()[1]
-        ends = [(one.y[-1], one.name, one.look.colour) for one in self.plot.curves if not one.pale]
+        ends = [(one.y[-1], one.name, one.look.colour) for one in _named_at_ends(self.plot)]
         ends += [(one.at, one.name, INK) for one in self.plot.references if not one.vertical]
         places = spread([self._share(right, y)[1] for y, _, _ in ends], LINE / self.inside[1])
         for place, (_, name, colour) in zip(places, ends, strict=True):
@@ -239,6 +243,14 @@ class _Drawing:
 def _line(curve: Curve) -> dict[str, Any]:
     marker = "" if curve.markers == 0 else curve.look.marker
     return {"color": curve.look.colour, "linestyle": curve.look.dash, "marker": marker}
+
+
+def _marker(dot: Dot) -> dict[str, Any]:
+    return {"color": dot.look.colour, "marker": dot.look.marker, "markersize": 8, "linestyle": ""}
+
+
+def _has_vertical(plot: Plot) -> bool:
+    return any(line.vertical for line in plot.references)
 
 
 def _value(axis: Axis, value: Number, *ends: Number) -> str:

@@ -72,7 +72,8 @@ class Plot:
     """What is drawn on two axes.
 
     Attributes:
-        names: where names stand: at the right ends of curves, in a legend in a corner, at dots, or nowhere.
+        names: where names stand: at the right ends of curves, in a legend in the corner or above, at dots, or nowhere.
+            Those of lines across the plot stand at its edge.
         height: in pixels.
     """
 
@@ -81,7 +82,7 @@ class Plot:
     curves: Sequence[Curve] = ()
     dots: Sequence[Dot] = ()
     references: Sequence[Reference] = ()
-    names: Literal["ends", "upper right", "lower right", "dots", "none"] = "ends"
+    names: Literal["ends", "lower right", "above", "dots", "none"] = "ends"
     height: int = 300
 
 

@@ -23,7 +23,7 @@ LOOKS = {
     "blind": Look("#525252", ":", "X"),
     "no_query": Look("#525252", ":", "D"),
 }
-COIN = Look("#1a1a1a", ":", "")
+COIN, TARGET = Look("#1a1a1a", ":", ""), Look("#1a1a1a", "-", "h")
 # For a second attacker of a kind, and more: colours that stay apart for the colour-blind (after Okabe and Ito 2008,
 # darkened to be read on white). Seven, three and eight share no factor: no look comes twice.
 COLOURS = ("#b8430b", "#00795a", "#a8427f", "#7a5c00", "#2878a8", "#5b2a86", "#1a1a1a")

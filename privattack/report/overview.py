@@ -20,7 +20,7 @@ NOTES = {
     False: "Accuracy in % (a coin has 50), and below it AUC (a coin has 0.5).",
 }
 STUDIED = " The study's figures are of single runs, on MNIST."
-MANY = " Of many attackers the best; all of them are ranked below."
+MANY = " Of many attackers the best."
 
 
 def overview(collection: Collection) -> list[Table]:

@@ -35,7 +35,7 @@ TEMPLATES = Environment(
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the page: its title, words below it, tables, plots, then pictures. One without any is left out."""
+    """A section of the page: its title, words below it, plots, pictures, then tables. One without any is left out."""
 
     title: str
     note: str = ""
@@ -46,34 +46,13 @@ class Section:
 
 
 def sections(collection: Collection) -> list[Section]:
-    """Return the page's sections, in their order; to add a table or a plot is to add it here."""
+    """Return the page's sections, in their order, pictures first; to add a table or a plot is to add it here."""
     runs = collection.runs
     results = [run.result for run in runs]
-    ranked, compared = rankings.rankings(runs), contests([run.result for run in runs])
+    ranked, compared, fronts = rankings.rankings(runs), contests(results), frontiers(results)
     extracted = surrogates.extractions(runs)
-    fronts = frontiers([run.result for run in runs])
     every = [
-        Section(
-            "Attacks and defences",
-            paragraphs=[*targets_told(results), *intervals_told(results)] if results else (),
-            tables=overview(collection),
-        ),
-        Section("Attackers, ranked", tables=rankings.tables(ranked), panels=rankings.plots(ranked, runs)),
-        Section("What the attacks find together", tables=together(runs)),
-        Section(
-            "The most exposed members",
-            "At a false positive rate of 1 %. An average over all members hides these: an attack that finds few "
-            "members may find the same ones in every model that learns them.",
-            galleries=galleries(runs),
-        ),
-        Section(
-            "Extraction attacks compared", tables=contest_views.tables(compared), panels=contest_views.panels(compared)
-        ),
-        Section(
-            "Surrogates and what they cost",
-            paragraphs=pools([result for result, _ in extracted]),
-            tables=surrogates.tables(extracted),
-        ),
+        Section("What the attackers reach", panels=[*surrogates.panels(runs), *rankings.plots(ranked)]),
         Section(
             "Success against budget",
             "Bands are 95 % intervals. What was queried is left out of the accuracy.",
@@ -85,7 +64,12 @@ def sections(collection: Collection) -> list[Section]:
             "Attackers in grey are named where the pointer rests on them.",
             panels=rocs(runs),
         ),
-        Section("Membership scores", "Of all repetitions together.", panels=histograms(runs)),
+        Section(
+            "The most exposed members",
+            "At a false positive rate of 1 %. An average over all members hides these: an attack that finds few "
+            "members may find the same ones in every model that learns them.",
+            galleries=galleries(runs),
+        ),
         Section(
             "Privacy against utility",
             "For each defence the strongest attacker over all its runs, against what honest users get. "
@@ -93,6 +77,22 @@ def sections(collection: Collection) -> list[Section]:
             tables=frontier.tables(fronts),
             panels=frontier.plots(fronts),
         ),
+        Section(
+            "Attacks and defences",
+            paragraphs=[*targets_told(results), *intervals_told(results)] if results else (),
+            tables=overview(collection),
+        ),
+        Section("Attackers, ranked", tables=rankings.tables(ranked)),
+        Section("What the attacks find together", tables=together(runs)),
+        Section(
+            "Extraction attacks compared", tables=contest_views.tables(compared), panels=contest_views.panels(compared)
+        ),
+        Section(
+            "Surrogates and what they cost",
+            paragraphs=pools([result for result, _ in extracted]),
+            tables=surrogates.tables(extracted),
+        ),
+        Section("Membership scores", "Of all repetitions together.", panels=histograms(runs)),
     ]
     return [section for section in every if section.tables or section.panels or section.galleries]
 

@@ -13,7 +13,7 @@ def spread(heights: Sequence[float], gap: float) -> list[float]:
     for index in order:
         places.append(max(heights[index], places[-1] + gap) if places else min(heights[index], highest))
     # Those pushed over the top push the others down.
-    ceiling = 1.02
+    ceiling = 1.0
     for index in reversed(range(len(places))):
         places[index] = min(places[index], ceiling)
         ceiling = places[index] - gap
@@ -36,13 +36,18 @@ def beside_dots(
     for index in sorted(range(len(dots)), key=lambda index: dots[index]):
         (x, y), half = dots[index], widths[index] / 2
         middle = min(max(x, half), 1 - half)
-        places = [y + sign * rows * height for rows in (1.3, 2.3, 3.3, 4.3, 5.3) for sign in (1, -1)]
+        places = [
+            (min(max(middle + aside * (widths[index] + 0.04), half), 1 - half), y + rows * height)
+            for aside in (0, -1, 1)
+            for step in range(12)
+            for rows in (step + 1.3, -step - 1.3)
+        ]
         free = (
-            place
-            for place in places
-            if height / 2 < place < 1 - height / 2
-            and all(abs(middle - a) > half + wide or abs(place - b) > height for a, b, wide in taken)
+            (across, along)
+            for across, along in places
+            if height / 2 < along < 1 - height / 2
+            and all(abs(across - a) > half + wide or abs(along - b) > height for a, b, wide in taken)
         )
-        found[index] = (middle, next(free, places[0]))
+        found[index] = next(free, places[0])
         taken.append((*found[index], half))
     return found

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from privattack.measurement import Measurement
 from privattack.report.cells import Cell, Line, Table, number, percent
-from privattack.report.drawing import Axis, Dot, Panel, Plot, Reference
-from privattack.report.looks import Look, looks_of
+from privattack.report.dots import of_attackers, of_defences
+from privattack.report.drawing import Panel
 from privattack.results.collect import Finished
-from privattack.results.figures import CHANCE, FEW, LOW_RATE, WORDS, metric_words, ranked, ranking_metric
+from privattack.results.figures import FEW, LOW_RATE, WORDS, ranked, ranking_metric
 from privattack.results.naming import below, label, varying
 from privattack.results.result import Attacker
 
@@ -20,17 +20,25 @@ COLUMNS = {
     "auc": "AUC", "balanced_accuracy": "Balanced accuracy",
 }  # fmt: skip
 OPEN = 4  # rankings that are seen at once
-LINE = 24  # pixels of a plot, for each attacker
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Attackers on one target and defence, the best first, each with the words that tell its run from the others."""
+    """Attackers on one target and defence, the best first, each with the words that tell its run from the others.
 
-    title: str
+    `elsewhere` is what tells rankings apart that are of the same defence.
+    """
+
+    defence: str
+    elsewhere: str
     target: str
     metric: str
     attackers: list[tuple[Attacker, str]]
+
+    @property
+    def title(self) -> str:
+        """What tells it from other rankings."""
+        return f"defence {', '.join(filter(None, (self.defence, self.elsewhere)))}"
 
     @property
     def queries(self) -> int:
@@ -42,20 +50,22 @@ def rankings(runs: Sequence[Finished]) -> list[Ranking]:
     """Return the attackers of membership inference by target and defence, those of the most attackers first."""
     inferring = [run for run in runs if not run.result.is_extraction]
     varied = varying(run.result.run for run in inferring)
-    same = ["defence", *(name for name in varied if below(name, SAME))]
+    defence = ["defence", *(name for name in varied if below(name, ("defence",)))]
+    others = [name for name in varied if below(name, SAME) and name not in defence]
     apart = [name for name in varied if not below(name, (*SAME, "targets"))]
-    groups: dict[tuple[str, str], list[tuple[Attacker, str]]] = {}
+    groups: dict[tuple[str, str, str], list[tuple[Attacker, str]]] = {}
     for run in inferring:
         told, fingerprint = run.result.run, str(run.result.target.fingerprint)
-        title = label(told, same) + (f", {told.targets} targets" if told.targets else "")
-        group = groups.setdefault((title, fingerprint), [])
+        targets = f"{told.targets} targets" if told.targets else ""
+        elsewhere = ", ".join(filter(None, (label(told, others), targets)))
+        group = groups.setdefault((label(told, defence), elsewhere, fingerprint), [])
         group += [(attacker, label(told, apart)) for attacker in run.result.attackers]
     found = []
-    for (title, fingerprint), members in groups.items():
+    for (title, elsewhere, fingerprint), members in groups.items():
         metric = ranking_metric([attacker for attacker, _ in members])
         places = {id(one): place for place, one in enumerate(ranked([attacker for attacker, _ in members], metric))}
         ordered = sorted(members, key=lambda member: places[id(member[0])])
-        found.append(Ranking(f"defence {title}", fingerprint, metric, ordered))
+        found.append(Ranking(title, elsewhere, fingerprint, metric, ordered))
     return sorted(found, key=lambda one: -one.queries)
 
 
@@ -89,28 +99,24 @@ def _rate(metric: str, measured: Measurement) -> Line:
     return replace(number(measured) if metric == "auc" else percent(measured), tip=measured.note or "")
 
 
-def plots(found: Sequence[Ranking], runs: Sequence[Finished]) -> list[Panel]:
-    """Return for each ranking of many attackers their figures as points with intervals, below each other."""
-    looks = looks_of(runs)
-    return [_plot(ranking, looks) for ranking in found if ranking.queries > FEW]
+def plots(found: Sequence[Ranking]) -> list[Panel]:
+    """Return what attackers reach as dots: a panel for each ranking, or for all that differ in the defence alone."""
+    groups: dict[str, list[Ranking]] = {}
+    for one in found:
+        groups.setdefault(one.elsewhere, []).append(one)
+    panels = []
+    for title, group in groups.items():
+        metric = ranking_metric([attacker for one in group for attacker, _ in one.attackers])
+        if len(group) == 1:
+            panels.append(of_attackers(group[0].title, metric, _named(group[0])))
+        else:
+            behind: dict[str, list[Attacker]] = {}
+            for one in group:
+                behind.setdefault(one.defence, []).extend(attacker for attacker, _ in one.attackers)
+            panels.append(of_defences(title or "defences", metric, behind))
+    return panels
 
 
-def _plot(ranking: Ranking, looks: dict[str, Look]) -> Panel:
-    metric, words = ranking.metric, metric_words(ranking.metric)
-    shown = [(one, which) for one, which in ranking.attackers if one.figure(metric).given]
-    times = Counter(one.name for one, _ in shown)
-    names = [f"{one.name} ({which})" if times[one.name] > 1 else one.name for one, which in shown]
-    dots = [
-        Dot(name, one.figure(metric), place, looks[one.name])
-        for place, (name, (one, _)) in enumerate(zip(names, shown, strict=True))
-    ]
-    plot = Plot(
-        Axis(words, percent=metric != "auc"),
-        Axis("", limits=(len(shown) - 0.4, -0.6), ticks=dict(enumerate(names))),
-        dots=dots,
-        references=[Reference("coin", CHANCE[metric], vertical=True)] if metric in CHANCE else [],
-        names="none",
-        height=80 + LINE * len(shown),
-    )
-    description = f"{words} of each attacker, with 95 % intervals, the best on top"
-    return Panel(ranking.title, description, plot, large=True)
+def _named(ranking: Ranking) -> list[tuple[str, Attacker]]:
+    times = Counter(one.name for one, _ in ranking.attackers)
+    return [(f"{one.name} ({run})" if times[one.name] > 1 else one.name, one) for one, run in ranking.attackers]

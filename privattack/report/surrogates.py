@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 
 from privattack.report.cells import Cell, Table, percent
+from privattack.report.dots import of_attackers, of_defences
+from privattack.report.drawing import Panel
+from privattack.report.plots import alike, by_budget, by_defence
 from privattack.results.collect import Finished
-from privattack.results.figures import QUERYING, best
+from privattack.results.figures import QUERYING, best, ranked
 from privattack.results.naming import count, label, varying
 from privattack.results.result import Attacker, Result
 
@@ -21,6 +24,25 @@ def extractions(runs: Sequence[Finished]) -> list[tuple[Result, Attacker]]:
     """Return the results of extraction attacks, each with the best attacker who queries."""
     found = [(run.result, best(run.result, *QUERYING, metric="fidelity")) for run in runs if run.result.is_extraction]
     return [(result, attacker) for result, attacker in found if attacker is not None]
+
+
+def panels(runs: Sequence[Finished]) -> list[Panel]:
+    """Return what attackers reach at one budget, a panel for all runs that differ in the defence alone.
+
+    Several budgets are drawn elsewhere, as curves.
+    """
+    found = []
+    extracting = [run for run in runs if run.result.is_extraction]
+    elsewhere = {run.folder for _, group in by_budget(extracting) for run in group}
+    for title, group in alike([run for run in extracting if run.folder not in elsewhere], besides=("defence",)):
+        behind = {name: run.result.attackers for name, (run, *_) in by_defence(group).items()}
+        if len(behind) > 1:
+            found.append(of_defences(title, "fidelity", behind))
+        else:
+            result = group[0].result
+            attackers = [(one.name, one) for one in ranked(result.attackers, "fidelity")]
+            found.append(of_attackers(title, "fidelity", attackers, target=result.target.test_accuracy))
+    return found
 
 
 def tables(extracted: Sequence[tuple[Result, Attacker]]) -> list[Table]:

@@ -6,15 +6,17 @@ from typing import Any
 
 from lightning.pytorch.loggers import TensorBoardLogger
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from privattack.atomic_write import with_path
+from privattack.results.curves import at_each_budget
 from privattack.results.figures import LOW_RATE, has_many
 from privattack.results.naming import FIELDS, attributes
 from privattack.results.result import Result, Run
 
-# Of many attackers, what HParams has a column for: all figures of all would be hundreds.
-COLUMNS = (LOW_RATE, "auc", "test_accuracy_at_end")
+# What attackers are compared by: HParams sorts its columns by their names, capitals first, and shows the first five.
+HEADLINES = {"fidelity": "Fidelity", LOW_RATE: "TPR_at_1_percent_FPR", "auc": "AUC"}
 
 
 class RunLogger(TensorBoardLogger):
@@ -41,31 +43,38 @@ def write_events(logger: RunLogger, result: Result, curves: list[dict[str, float
         result: the run's.
         curves: a row per epoch of the attack's training: `epoch` and named losses.
     """
-    figures = {
-        f"{attacker.name}/{name}": measurement.value
-        for attacker in result.attackers
-        for name, measurement in attacker.metrics.items()
-        if measurement.value is not None
-    }
-    if result.target.test_accuracy.value is not None:
-        figures["target/test_accuracy_at_end"] = result.target.test_accuracy.value
     writer = logger.experiment
     for row in curves:
         for name, value in row.items():
             if name != "epoch":
                 writer.add_scalar(f"surrogate/{name}", value, int(row["epoch"]))
-    for name, value in figures.items():
-        writer.add_scalar(name, value, 0)
+    write_figures(writer, result)
+    if result.target.test_accuracy.value is not None:
+        writer.add_scalar("target/test_accuracy_at_end", result.target.test_accuracy.value, result.run.budget)
     for number, sentence in enumerate(result.findings):
         writer.add_text("findings", sentence, number)
-    # SummaryWriter.add_hparams would put the line into a run of its own.
-    many = has_many(result)
-    compared = {name: value for name, value in figures.items() if not many or name.split("/")[-1] in COLUMNS}
-    for summary in hparams(_settings(result.run), compared):
+    # SummaryWriter.add_hparams would put the line into a run of its own. What is written first, the columns of all
+    # runs, is left out: TensorBoard finds out itself in which settings runs differ, and shows those first.
+    _, *session = hparams(_settings(result.run), {})
+    for summary in session:
         for value in summary.value:
             _name_trial(value, Path(logger.save_dir), result.run.attack)
         writer.file_writer.add_summary(summary)
     writer.close()
+
+
+def write_figures(writer: SummaryWriter, result: Result) -> None:
+    """Write what attackers reach, with the budget as the step: several budgets are a curve.
+
+    Of many attackers only what they are ranked by: all figures of all would be hundreds.
+    """
+    many = has_many(result)
+    for one in at_each_budget(result):
+        for attacker in one.attackers:
+            for name, measurement in attacker.metrics.items():
+                tag = f"{HEADLINES[name]}/{attacker.name}" if name in HEADLINES else f"{attacker.name}/{name}"
+                if measurement.value is not None and (name in HEADLINES or not many):
+                    writer.add_scalar(tag, measurement.value, one.run.budget)
 
 
 def _name_trial(value: Any, folder: Path, attack: str) -> None:

@@ -1,7 +1,7 @@
 """What the strongest attacker reaches behind each defence, against what honest users pay for it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from privattack.measurement import Measurement
@@ -94,7 +94,8 @@ def frontiers(results: Sequence[Result]) -> list[Frontier]:
             attacker = best(result, *QUERYING, metric=metric)
             if attacker is None:
                 continue
-            success = widened(attacker.figure(metric), len(result.having(*QUERYING)))
+            wide = widened(attacker.figure(metric), len(result.having(*QUERYING)))
+            success = replace(wide, low=max(wide.known.low, 0.0), high=min(wide.known.high, 1.0))
             config = flat(result.run.config)
             kind = str(config.get("defence.training._target_") or config.get("defence._target_", result.run.defence))
             point = Behind(label(result.run, own), kind, result, attacker, success)

@@ -1,5 +1,9 @@
 """`--help` names every option with a line that says what it is."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from privattack.command_line.options import first_comment, groups, options
@@ -26,3 +30,14 @@ def test_the_first_sentence_of_several_is_taken_and_the_package_is_no_comment(tm
     assert first_comment(path) == "Draws 2.5 % at random, as published"
     path.write_text("setting: 1  # no\n")
     assert first_comment(path) == ""
+
+
+@pytest.mark.parametrize(("typed", "offered"), [
+    ("attack=li", "attack=lira"), ("defe", "defence="), ("surrogate.ep", "surrogate.epochs="),
+])  # fmt: skip
+def test_the_shell_completes_options_and_settings(typed, offered):
+    line = f"python run.py {typed}"
+    environment = {**os.environ, "COMP_LINE": line, "COMP_POINT": str(len(line))}
+    command = [sys.executable, "run.py", "-sc", "query=bash"]
+    asked = subprocess.run(command, cwd=CONF.parent, env=environment, capture_output=True, text=True, check=True)
+    assert offered in asked.stdout.split()

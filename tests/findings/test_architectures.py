@@ -48,7 +48,7 @@ def test_each_service_and_each_other_architecture_has_a_sentence(make):
         make(PLAIN, settings, defence=defence) for defence in ("none", "label_only") for settings in (MLP, other, LENET)
     ]
     said = architecture_worth(typed(results))
-    assert [sentence.split(": ")[0] for sentence in said] == ["mea, none"] * 2 + ["mea, label_only"] * 2
+    assert [sentence.split(": ")[0] for sentence in said] == ["mea, no defence"] * 2 + ["mea, label_only"] * 2
     assert ["(mlp)" in sentence for sentence in said] == [True, False] * 2
 
 

@@ -26,7 +26,7 @@ def test_of_several_attacks_the_best_one_is_told_for_each_service(make_extractio
     ]
     said = budgets_worth(typed(results))
     assert [sentence.split(" gains")[0] for sentence in said] == [
-        "none: with more queries knockoff",
+        "no defence: with more queries knockoff",
         "label_only: with more queries knockoff",
     ]
 

@@ -52,7 +52,7 @@ def test_runs_with_other_settings_are_not_compared_and_share_no_sentence(make_re
     sentences = findings(typed([make_result(attackers), make_result(attackers, {name: value})]))
     assert len([one for one in sentences if "underrates" in one]) == 2
     assert any(one.startswith(f"{name} ") for one in sentences)
-    assert not any("such runs" in one for one in sentences)
+    assert not any("The same holds" in one for one in sentences)
 
 
 def test_another_class_in_the_place_of_no_defence_is_no_baseline(make_result):
@@ -167,7 +167,7 @@ def test_the_published_recipe_beside_the_study(make_result, measured, value, sd,
     assert not said([make_result({"published": metrics}, data="mnist", budget=100)], "study")
 
 
-def test_runs_of_several_budgets_share_a_sentence_that_counts_them(make_result):
+def test_runs_of_several_budgets_share_a_sentence_that_names_them(make_result):
     results = [
         make_result({"published": {"fidelity": published}, "adaptive": {"fidelity": 0.9}}, budget=budget)
         for budget, published in ((100, 0.4), (1000, 0.7), (3000, 0.9))
@@ -175,7 +175,7 @@ def test_runs_of_several_budgets_share_a_sentence_that_counts_them(make_result):
     (sentence,) = [one for one in findings(typed(results)) if "underrates" in one]
     assert sentence.startswith("budget 100: ")
     assert "40.0 %" in sentence
-    assert sentence.endswith("(Holds in 2 of 3 such runs.)")
+    assert sentence.endswith(" The same holds at 1,000 queries.")
 
 
 def test_only_runs_that_come_out_alike_share_a_sentence(make_result):
@@ -186,9 +186,29 @@ def test_only_runs_that_come_out_alike_share_a_sentence(make_result):
         results.append(make_result(attackers, budget=budget, defence="flatten"))
     both, published = [one for one in findings(typed(results)) if "flatten costs" in one]
     assert "and the adaptive attacker 40.0 points" in both
-    assert both.endswith("(Holds in 1 of 3 such runs.)")
+    assert "The same" not in both
     assert "and the adaptive attacker nothing" in published
-    assert published.endswith("(Holds in 2 of 3 such runs.)")
+    assert published.endswith(" The same holds at 3,000 queries.")
+
+
+def test_defences_that_come_out_alike_share_a_sentence_and_many_are_counted(make_result):
+    def results(*defences):
+        undefended = make_result({"published": {"fidelity": 0.9}})
+        return [undefended, *(make_result({"published": {"fidelity": 0.4}}, defence=one) for one in defences)]
+
+    (sentence,) = [one for one in findings(typed(results("label_only", "flatten", "mad"))) if "costs" in one]
+    assert sentence.startswith("label_only costs the published attacker 50.0 points")
+    assert sentence.endswith(" The same holds for flatten and mad.")
+    many = results("label_only", "flatten", "mad", "noise", "top_k", "rounding", "memguard")
+    (sentence,) = [one for one in findings(typed(many)) if "costs" in one]
+    assert sentence.endswith(" The same holds for flatten, mad, noise, top_k and 2 more.")
+
+
+def test_runs_that_differ_in_more_than_one_setting_are_counted(make_result):
+    attackers = {"published": {"fidelity": 0.4}, "adaptive": {"fidelity": 0.9}}
+    results = [make_result(attackers, budget=budget, seed=seed) for budget in (100, 300) for seed in (0, 1)]
+    (sentence,) = [one for one in findings(typed(results)) if "underrates" in one]
+    assert sentence.endswith(" The same holds in 3 more runs.")
 
 
 def test_what_could_not_be_measured_yields_no_finding(make_result):
@@ -280,7 +300,7 @@ def test_runs_over_several_numbers_of_targets_share_a_sentence(make_suite):
     sentences = [one for one in findings(typed([make_suite(targets=count) for count in (4, 8)])) if "together" in one]
     assert len(sentences) == 1
     assert sentences[0].startswith("Over 4 targets, together")
-    assert sentences[0].endswith("(Holds in all 2 such runs.)")
+    assert sentences[0].endswith(" The same holds over 8 targets.")
 
 
 @pytest.mark.parametrize(("auc", "claim"), [

@@ -93,14 +93,17 @@ def test_the_page_has_a_language_a_title_a_viewport_and_headings_in_order(member
     assert all(deeper - level <= 1 for level, deeper in itertools.pairwise(levels))
 
 
-def test_findings_come_first_and_sections_without_data_are_left_out(membership, make_result, write_run):
+def test_a_picture_comes_first_then_findings_and_sections_without_data_are_left_out(membership, make_result, write_run):
     _, parsed = made(membership)
     assert parsed.texts["h2"] == [
-        "Findings", "Attacks and defences", "Attackers, ranked", "ROC", "Membership scores", "Settings"
+        "What the attackers reach", "Findings", "ROC", "Attacks and defences", "Attackers, ranked", "Membership scores",
+        "Settings",
     ]  # fmt: skip
     assert "difference between data sets" in parsed.texts["li"][0]
     _, parsed = made(write_run(make_result({"published": {"fidelity": 0.9}}), "other"))
-    assert parsed.texts["h2"] == ["Attacks and defences", "Surrogates and what they cost", "Settings"]
+    assert parsed.texts["h2"] == [
+        "What the attackers reach", "Attacks and defences", "Surrogates and what they cost", "Settings"
+    ]  # fmt: skip
 
 
 def test_what_users_wrote_is_shown_as_text(make_result, write_run):
@@ -125,7 +128,7 @@ def test_a_curve_that_is_no_number_leaves_the_other_plots_alone(membership):
     for name in ("roc.csv", "histograms.csv"):
         (membership / name).write_text((membership / name).read_text().replace("0.3", "nan").replace(",3\n", ",inf\n"))
     _, parsed = made(membership)
-    assert [tag for tag, _ in parsed.tags].count("svg") == 2
+    assert [tag for tag, _ in parsed.tags].count("svg") == 3
 
 
 def test_attackers_stand_side_by_side_with_intervals_and_the_study(make_result, write_run, measured):
@@ -154,8 +157,9 @@ def test_a_setting_that_differs_is_a_column_and_one_that_another_follows_is_not(
 def test_of_many_attackers_a_cell_names_the_best(make_suite, write_run):
     text, parsed = made(write_run(make_suite(), "run", curves=True))
     assert "<small>the best of 14</small>" in text
-    assert parsed.texts["h2"][:4] == [
-        "Findings", "Attacks and defences", "Attackers, ranked", "What the attacks find together"
+    assert parsed.texts["h2"][:6] == [
+        "What the attackers reach", "Findings", "ROC", "Attacks and defences", "Attackers, ranked",
+        "What the attacks find together",
     ]  # fmt: skip
     assert "11 more" in parsed.texts["summary"]  # histograms
 

@@ -15,9 +15,11 @@ def test_a_suite_has_its_roc_and_the_histograms_of_the_best(make_suite, write_ru
     assert histograms.width == 3 * WIDTH
 
 
-def test_a_sweep_has_success_against_budget_alone(make_suite, write_run, tmp_path):
+def test_a_sweep_has_success_against_budget_as_pictures_and_as_curves(make_suite, write_run, tmp_path):
     for budget in (100, 1000):
         folder = write_run(make_suite(budget=budget), str(budget), curves=True).parent
     write_pictures(tmp_path / "events", collect([folder]).runs)
     events = EventAccumulator(str(tmp_path / "events")).Reload()
     assert events.Tags()["images"] == ["tpr_at_fpr_0.01_against_budget"]
+    curves = EventAccumulator(str(tmp_path / "events" / "over_budgets" / "mia_suite, none")).Reload()
+    assert [event.step for event in curves.Scalars("AUC/lira")] == [100, 1000]

@@ -41,6 +41,14 @@ def test_of_many_roc_curves_the_best_have_names_and_the_others_are_pale(suite):
     assert list(shown.values()) == [False] * LEADERS + [True] * 8
 
 
+def test_defences_share_a_plot_of_the_best_attacker_on_each_before_their_own(make_suite, write_run):
+    for defence in ("none", "flatten"):
+        folder = write_run(make_suite(defence=defence), defence, curves=True).parent
+    shared, *single = rocs(collect([folder]).runs)
+    assert list(lines(shared)) == ["none: lira", "flatten: lira", "coin"]
+    assert [panel.folded for panel in (shared, *single)] == [False, True, True]
+
+
 def test_of_many_histograms_the_best_are_seen(suite):
     panels = histograms(suite)
     assert [panel.title.split(": ")[1] for panel in panels if not panel.folded] == ["lira", "bavaria", "rmia"]
