@@ -1,6 +1,8 @@
 """SQLite files: each write is whole, whoever is killed."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,3 +31,15 @@ def open_database(path: str | Path, tables: str, *, setting: str, **options: Any
     except (OSError, sqlite3.Error) as error:
         raise UserError(f"{setting}={path}: cannot be opened ({error}); name a file on a local disk.") from error
     return database
+
+
+@contextmanager
+def whole(database: sqlite3.Connection) -> Iterator[None]:
+    """All that is written within is written, or nothing."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")

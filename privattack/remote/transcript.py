@@ -9,7 +9,6 @@ import json
 import logging
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from jaxtyping import Float64
 
-from privattack.database import open_database
+from privattack.database import open_database, whole
 from privattack.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -124,7 +123,7 @@ class Transcript:
     def intend(self, queries: Sequence[Query]) -> Intent:
         """Write down that a request is about to be sent."""
         key = str(uuid.uuid4())
-        with self._whole():
+        with whole(self._database):
             number = self._database.execute(
                 "INSERT INTO requests (endpoint, key, images) VALUES (?, ?, ?)", (self._endpoint, key, len(queries))
             ).lastrowid
@@ -137,7 +136,7 @@ class Transcript:
 
     def answered(self, intent: Intent, answers: Float64[np.ndarray, "n numbers"]) -> None:
         """Write down what a request was answered, a row for each of its queries."""
-        with self._whole():
+        with whole(self._database):
             self._database.executemany(
                 "UPDATE queries SET answer = ? WHERE endpoint = ? AND digest = ? AND repeat = ?",
                 [
@@ -149,7 +148,7 @@ class Transcript:
 
     def forget(self, intent: Intent) -> None:
         """Take back a request: it was refused, so that nothing was paid, or its images are to be sent otherwise."""
-        with self._whole():
+        with whole(self._database):
             self._database.execute("DELETE FROM queries WHERE request = ?", (intent.number,))
             self._database.execute("DELETE FROM requests WHERE id = ?", (intent.number,))
 
@@ -157,14 +156,3 @@ class Transcript:
         return self._database.execute(
             f"SELECT {columns} FROM queries WHERE endpoint = ? AND digest = ? AND repeat = ?", (self._endpoint, *query)
         ).fetchone()
-
-    @contextmanager
-    def _whole(self) -> Iterator[None]:
-        """All that is written within is written, or nothing."""
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")

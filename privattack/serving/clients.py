@@ -12,7 +12,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from privattack.database import open_database
+from privattack.database import open_database, whole
 from privattack.errors import UserError
 from privattack.protocols.base import Headers
 
@@ -107,8 +107,7 @@ class Clients:
         Raises:
             BudgetSpent, OtherRequest: nothing is taken.
         """
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
+        with whole(self._database):
             paid, answer = (False, None) if key is None else self._paid(client, key, content)
             if not paid:
                 taken = self._database.execute(
@@ -121,18 +120,13 @@ class Clients:
                         "INSERT INTO requests (client, key, content, at) VALUES (?, ?, ?, ?)",
                         (client, key, content, time.time()),
                     )
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
         return answer
 
     def give_back(self, client: str, images: int, *, key: str | None = None) -> None:
         """Undo a payment for a request that is not answered."""
-        self._database.execute("BEGIN IMMEDIATE")
-        self._database.execute("DELETE FROM requests WHERE client = ? AND key = ?", (client, key))
-        self._database.execute("UPDATE clients SET spent = spent - ? WHERE name = ?", (images, client))
-        self._database.execute("COMMIT")
+        with whole(self._database):
+            self._database.execute("DELETE FROM requests WHERE client = ? AND key = ?", (client, key))
+            self._database.execute("UPDATE clients SET spent = spent - ? WHERE name = ?", (images, client))
 
     def keep(self, client: str, key: str, answer: Answer) -> None:
         """Keep an answer, in case that it gets lost on its way and the client repeats its request."""

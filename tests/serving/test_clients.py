@@ -92,6 +92,17 @@ def test_a_request_that_the_budget_does_not_hold_is_not_remembered_as_paid(clien
     assert clients.spent("alice") == (0, 3)
 
 
+def test_what_is_not_answered_is_given_back_and_forgotten(clients):
+    clients.add("alice", budget=10)
+    for content in (b"a", b"b"):  # another request may have the same key then
+        clients.pay("alice", 4, key="k", content=content)
+        clients.give_back("alice", 4, key="k")
+    clients.pay("alice", 3)
+    clients.pay("alice", 2)
+    clients.give_back("alice", 2)
+    assert clients.spent("alice") == (3, 10)
+
+
 def test_a_file_that_is_no_database_is_refused(tmp_path):
     (tmp_path / "a").write_text("no database, and long enough to be seen as none" * 10)
     with pytest.raises(UserError, match=r"^serve\.clients=.*: cannot be opened \(file is not a database\)"):
