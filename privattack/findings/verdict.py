@@ -82,7 +82,8 @@ def _membership(results: Sequence[Result]) -> str | None:
         if held:
             finding, subject = max(held, key=lambda one: one[0].strength)
             where = f" ({_where(subject.result, results)})" if len(results) > 1 else ""
-            return f"Membership{where}: {finding.sentence}"
+            plain = finding.sentence.replace("membership leaks", "members can be told from others", 1)
+            return f"Membership{where}: {plain}"
     return None
 
 

@@ -14,6 +14,7 @@ class Line:
     Attributes:
         tip: shown while the pointer rests on the line.
         ground: a colour for the cell, in CSS.
+        wraps: whether it is a sentence, which may take several lines.
     """
 
     text: str = ""
@@ -23,6 +24,7 @@ class Line:
     small: bool = False
     tip: str = ""
     ground: str = ""
+    wraps: bool = False
 
 
 Cell = str | Line | Sequence[Line]

@@ -7,12 +7,14 @@ from xml.etree import ElementTree
 
 import privattack
 from privattack.atomic_write import write_whole
+from privattack.report.cells import Cell, Line, Table
 from privattack.results.claims import exit_status
 from privattack.results.collect import Finished, collect
 from privattack.results.naming import label, varying
 from privattack.results.result import Checked
 
 JUNIT, SARIF = "claims.xml", "claims.sarif"
+STATES = ("refuted", "undecided", "holds")
 LEVELS = {"refuted": "error", "undecided": "warning"}
 # Code scanning wants a place in a file, and shows results that pass, too: those are left out.
 PLACE = {"artifactLocation": {"uri": "claims.yaml"}, "region": {"startLine": 1}}
@@ -41,6 +43,17 @@ def write_claims(folder: Path, runs: Sequence[Finished]) -> None:
 def status_of(folder: Path) -> int:
     """Return the exit status that the claims of the runs below a folder come to; 0 where none was made."""
     return exit_status([one for run in collect([folder]).runs for one in run.result.claims])
+
+
+def tables(runs: Sequence[Finished]) -> list[Table]:
+    """Return each claim with what the run says of it, the refuted ones first; nothing where none was made."""
+    checked = sorted(_named(runs), key=lambda one: STATES.index(one[1].state))
+    rows: list[list[Cell]] = [
+        [one.claim, Line(value=one.state), Line(one.said.removeprefix(f"{one.claim}: {one.state}; "), wraps=True), run]
+        for run, one in checked
+    ]
+    caption = "By the interval of the strongest attacker."
+    return [Table("claims", caption, ("Claim", "State", "Why", "Run"), rows)] if rows else []
 
 
 def _named(runs: Sequence[Finished]) -> Iterator[tuple[str, Checked]]:

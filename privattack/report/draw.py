@@ -38,6 +38,7 @@ STYLE: dict[Any, Any] = {
     "grid.color": FAINT, "axes.axisbelow": True, "axes.spines.top": False, "axes.spines.right": False,
     "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK, "text.color": INK,
     "lines.linewidth": 1.8, "lines.markersize": 6.5, "axes.ymargin": 0.08, "svg.fonttype": "none",
+    "pdf.fonttype": 42,  # conferences refuse Type 3
 }  # fmt: skip
 ACROSS: dict[str, Any] = {"color": INK, "linewidth": 1, "linestyle": (0, (8, 3, 2, 3)), "zorder": 1.5}
 SVG = "http://www.w3.org/2000/svg"

@@ -11,7 +11,7 @@ from privattack.findings.findings import findings
 from privattack.findings.pools import pools
 from privattack.findings.sanity import intervals_told, targets_told
 from privattack.findings.verdict import verdict
-from privattack.report import contest_views, frontier, rankings, surrogates
+from privattack.report import claims, contest_views, frontier, rankings, surrogates
 from privattack.report.cells import Table
 from privattack.report.draw import svg, variable
 from privattack.report.drawing import Panel
@@ -35,29 +35,32 @@ TEMPLATES = Environment(
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the page: its title, words below it, plots, pictures, then tables. One without any is left out."""
+    """A section: its title, words below it, findings, plots, pictures, then tables. One without any is left out."""
 
     title: str
     note: str = ""
     paragraphs: Sequence[str] = ()
+    findings: Sequence[str] = ()
     tables: Sequence[Table] = ()
     panels: Sequence[Panel] = ()
     galleries: Sequence[Gallery] = ()
 
 
-def sections(collection: Collection) -> list[Section]:
+def sections(collection: Collection, found: Sequence[str] = ()) -> list[Section]:
     """Return the page's sections, in their order, pictures first; to add a table or a plot is to add it here."""
     runs = collection.runs
     results = [run.result for run in runs]
     ranked, compared, fronts = rankings.rankings(runs), contests(results), frontiers(results)
     extracted = surrogates.extractions(runs)
     every = [
+        Section("Claims", tables=claims.tables(runs)),
         Section("What the attackers reach", panels=[*surrogates.panels(runs), *rankings.plots(ranked)]),
         Section(
             "Success against budget",
             "Bands are 95 % intervals. What was queried is left out of the accuracy.",
             panels=against_budget(runs),
         ),
+        Section("Findings", findings=found),
         Section(
             "ROC",
             "Mean over repetitions. What matters is the left: the TPR at a low FPR. "
@@ -94,7 +97,7 @@ def sections(collection: Collection) -> list[Section]:
         ),
         Section("Membership scores", "Of all repetitions together.", panels=histograms(runs)),
     ]
-    return [section for section in every if section.tables or section.panels or section.galleries]
+    return [one for one in every if one.findings or one.tables or one.panels or one.galleries]
 
 
 def write_page(path: Path, collection: Collection) -> list[str]:
@@ -107,7 +110,6 @@ def write_page(path: Path, collection: Collection) -> list[str]:
 
 def page(collection: Collection, found: Sequence[str]) -> str:
     """Return the page's HTML, in which all text is escaped."""
-    shown = sections(collection)
     attacks = dict.fromkeys(run.result.run.attack for run in collection.runs)
     versions = dict.fromkeys(", ".join(map(" ".join, run.result.versions.items())) for run in collection.runs)
     return TEMPLATES.get_template("page.html").render(
@@ -116,8 +118,7 @@ def page(collection: Collection, found: Sequence[str]) -> str:
         failures=len(collection.failures),
         versions="; ".join(versions),
         verdict=verdict([run.result for run in collection.runs]) if collection.runs else None,
-        findings=found,
-        sections=shown,
+        sections=sections(collection, found),
         settings=settings(collection),
         draw=svg,
         colours={variable(colour): (colour, dark) for colour, dark in DARK.items()},

@@ -87,3 +87,4 @@ def test_a_plot_is_a_file_the_same_each_time(form, begins, tmp_path):
     first, second = ((tmp_path / f"{name}.{form}").read_bytes() for name in ("first", "second"))
     assert first.startswith(begins)
     assert first == second
+    assert b"/Type3" not in first

@@ -154,6 +154,18 @@ def test_a_setting_that_differs_is_a_column_and_one_that_another_follows_is_not(
     assert "mea, none, surrogate.epochs 10 (10)" in text
 
 
+def test_claims_come_first_the_refuted_ones_on_top(make_result, write_run):
+    result = make_result({"adaptive": {"fidelity": 0.9}})
+    result["claims"] = [
+        {"claim": f"fidelity at most {bound}", "state": state, "said": f"<b>because</b> {state}"}
+        for bound, state in ((1, "holds"), (0.5, "refuted"), (0.9, "undecided"))
+    ]
+    text, parsed = made(write_run(result, "run"))
+    assert parsed.texts["h2"][0] == "Claims"
+    assert re.findall(r"<strong>(\w+)</strong></td><td><div", text) == ["refuted", "undecided", "holds"]
+    assert "&lt;b&gt;because&lt;/b&gt; refuted" in text
+
+
 def test_of_many_attackers_a_cell_names_the_best(make_suite, write_run):
     text, parsed = made(write_run(make_suite(), "run", curves=True))
     assert "<small>the best of 14</small>" in text
