@@ -30,7 +30,7 @@ from privattack.models.devices import device_of, keep_quiet
 from privattack.models.shadow_bank import ShadowBank
 from privattack.models.store import ModelStore
 from privattack.monitors.base import Monitor, NoMonitor
-from privattack.own_target import TargetParts, split_of, target_parts
+from privattack.own_target import TargetParts, data_of, split_of, target_parts
 from privattack.randomness import derive
 from privattack.report.console import box, table
 from privattack.report.tensorboard import RunLogger, write_events
@@ -69,7 +69,7 @@ def prepare(config: DictConfig) -> Parts:
         UserError: a setting, or a file of the user's, cannot work.
     """
     device = device_of(config.trainer.accelerator)
-    data = make(config, "data", DataSet)
+    data = data_of(config)
     learnt = "lie in the training part, too, so that they do not tell what is learnt from what is known by heart"
     check_apart("data's test part", data.test, data.train, so=learnt)
     split = split_of(config, data)
@@ -160,7 +160,7 @@ def _attacked(config: DictConfig, parts: Parts, bank: ShadowBank | None, logger:
         return
     if config.targets is None:
         targets = [parts.target.obtain(store=parts.store, device=parts.device, logger=logger)]
-        members = None if parts.split is None else parts.split.members
+        members = None if parts.split is None else parts.split.learnt
         owners = [Owner.of(targets[0].model, parts.data, members)]
     else:
         assert bank is not None

@@ -9,10 +9,13 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
 from privattack.audits.training import architecture_of, brought_by_user, recipe_of
+from privattack.data.canaries import Canaries
 from privattack.data.images import DataSet
 from privattack.data.members import named_members
 from privattack.data.splits import TrainingSplit, split_training
 from privattack.defences.base import Defence
+from privattack.errors import UserError
+from privattack.make import make
 from privattack.models.architecture import Architecture
 from privattack.models.dry_run import IMAGES, Output, dry_run
 from privattack.models.own_weights import load_checkpoint
@@ -46,7 +49,7 @@ class TargetParts:
             self.architecture,
             self.recipe,
             self.data,
-            None if self.split is None else self.split.members,
+            None if self.split is None else self.split.learnt,
             seed=target.seed,
             store=store,
             device=device,
@@ -68,8 +71,17 @@ def target_parts(config: DictConfig, data: DataSet, split: TrainingSplit | None,
     output = _output(config, architecture, data)
     recipe = recipe_of(config, "target", defence.training)
     if split is not None and config.target.checkpoint is None:
-        recipe.privacy(len(split.members))
+        recipe.privacy(len(split.learnt))
     return TargetParts(config, data, split, architecture, recipe, output)
+
+
+def data_of(config: DictConfig) -> DataSet:
+    """Return the data, with the canaries that the settings name.
+
+    Raises:
+        UserError: a file of it is missing or damaged, or a setting cannot work.
+    """
+    return make(config, "canaries", Canaries).inserted(make(config, "data", DataSet), seed=config.target.seed)
 
 
 def split_of(config: DictConfig, data: DataSet) -> TrainingSplit | None:
@@ -79,11 +91,18 @@ def split_of(config: DictConfig, data: DataSet) -> TrainingSplit | None:
         UserError: the settings name images that are not there.
     """
     target = config.target
+    if data.canaries and (brought := brought_by_user(config) or target.members):
+        raise UserError(
+            f"canaries: are learnt by a target whose members this run chooses, and {brought} says which those are; "
+            "leave one of them out."
+        )
     if target.members is not None:
         return named_members(target.members, data.train)
     if brought_by_user(config):
         return None
-    return split_training(len(data.train), train_size=target.train_size, seed=target.seed)
+    return split_training(
+        len(data.train) - data.canaries, train_size=target.train_size, seed=target.seed, canaries=data.canaries
+    )
 
 
 def _output(config: DictConfig, architecture: Architecture, data: DataSet) -> Output:

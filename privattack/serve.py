@@ -16,7 +16,6 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from privattack.command_line.compose import composed
-from privattack.data.images import DataSet
 from privattack.defences.base import Defence
 from privattack.defences.owner import Owner
 from privattack.errors import SettingError, UserError
@@ -25,7 +24,7 @@ from privattack.memory import enough_memory
 from privattack.models.devices import device_of, keep_quiet
 from privattack.models.store import ModelStore, fingerprint
 from privattack.monitors.base import Monitor
-from privattack.own_target import split_of, target_parts
+from privattack.own_target import data_of, split_of, target_parts
 from privattack.serving.settings import Serving
 
 if TYPE_CHECKING:
@@ -81,14 +80,14 @@ def served_by(config: DictConfig, *, name: str, most: int) -> "Served":
     """
     from privattack.serving.served import Served
 
-    data = make(config, "data", DataSet)
+    data = data_of(config)
     defence, monitor = make(config, "defence", Defence), make(config, "monitor", Monitor)
     if monitor.accounts != 1:
         raise SettingError({"monitor.accounts": monitor.accounts}, "a server watches each API key alone; use 1")
     split = split_of(config, data)
     parts = target_parts(config, data, split, defence)
     target = parts.obtain(store=ModelStore(config.store), device=device_of(config.trainer.accelerator))
-    owner = Owner.of(target.model, data, None if split is None else split.members)
+    owner = Owner.of(target.model, data, None if split is None else split.learnt)
     return Served(
         name=name,
         # Another defence gives other answers: clients who keep them must not take these for those.

@@ -58,6 +58,13 @@ class Transfer(Section):
     images: Count
 
 
+class Privacy(Section):
+    """How canaries are judged; see `audits.canaries`."""
+
+    delta: Annotated[float, Field(gt=0, lt=1)]
+    thresholds: Literal["corrected", "held_out"]
+
+
 class Training(Section):
     """How a target, or a shadow model, is trained."""
 
@@ -108,10 +115,12 @@ class Settings(Section):
     targets: Few | None
     price: Price | None
     transfer: Transfer
+    privacy_audit: Privacy
     claims: Claims
     store: PathText
     verbose: bool
     data: MadeOf
+    canaries: MadeOf
     default_budget: dict[str, Count]
     shadow_members: Count
     target: Target

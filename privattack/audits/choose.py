@@ -14,6 +14,7 @@ from privattack.attacks.extraction.learning.base import Learning
 from privattack.attacks.membership.base import MembershipAttack
 from privattack.attacks.membership.shadow import ShadowAttack
 from privattack.audits.base import Audit
+from privattack.audits.canaries import PrivacyAudit
 from privattack.audits.chain import ChainAudit
 from privattack.audits.extraction import ExtractionAudit
 from privattack.audits.membership import MembershipAudit
@@ -64,6 +65,11 @@ def choose_audit(
     """
     if config.targets is not None and not isinstance(attack, ShadowAttack):
         raise UserError(f"targets={config.targets}: needs an attack with shadow models, such as attack=lira.")
+    if data.canaries and not isinstance(attack, ShadowAttack):
+        raise UserError(
+            f"canaries={config.canaries._target_}: are judged by attack=dp_audit, and by attacks with shadow models; "
+            "choose one of those, such as attack=lira, or canaries=none."
+        )
     chooser = _Chooser(config, data, split, defence, store, device, seeds, given, shadow)
     match attack:
         case ExtractionAttack():
@@ -123,8 +129,11 @@ class _Chooser:
         architecture = self.shadow or architecture_of(config, "shadow", data)
         seed = config.target.seed
         most = len(data.train) // 2 if isinstance(choice, Holdout) else len(nonmembers)
-        smaller = config.shadow.other_recipe
+        # Without shadow models nobody needs a pool of as many non-members.
+        smaller = config.shadow.other_recipe or not attack.least_shadows
         pool = make_shadow_pool(self._members(), nonmembers, most=most, seed=seed, may_be_smaller=smaller)
+        if self.split is not None:
+            pool = pool.beside(*(data.train.take(part) for part in (self.split.canaries, self.split.spared)))
         settings = BankSettings(
             config.shadow.count, recipe_of(config, "shadow", self.defence.training), seed, self._engine()
         )
@@ -133,8 +142,9 @@ class _Chooser:
             attack,
             data,
             pool,
-            lambda: obtain_bank(architecture, data, pool.images, settings, **where),
+            lambda: obtain_bank(architecture, data, pool.images, settings, canaries=pool.canaries, **where),
             self.defence,
+            PrivacyAudit(**config.privacy_audit),
             shadows=config.shadow.count,
             targets=config.targets,
             budget=budget,

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from privattack.attacks.membership.base import Inference
 from privattack.attacks.membership.shadow import Answers, Auxiliary, ShadowAttack, ShadowModel, told
 from privattack.audits.base import Audit, Outcome
 from privattack.audits.blind import cross_fitted
+from privattack.audits.canaries import PrivacyAudit, Said
 from privattack.audits.exposure import judge_overlap, most_exposed
 from privattack.audits.judges import judge_membership
 from privattack.data.images import DataSet, LabelledImages
@@ -51,6 +53,7 @@ class ShadowAudit(Audit):
 
     Args:
         pool: the images, and which of them the target was trained on.
+        canaries: how the pool's canaries are judged, apart from the other images.
         shadows: how many shadow models there are; `obtain_bank` trains them or takes them from the store.
         targets: how many of them play the target, each once, the first of each pair: the second is no independent
             target. None attacks the target itself.
@@ -67,6 +70,7 @@ class ShadowAudit(Audit):
         pool: ShadowPool,
         obtain_bank: Callable[[], ShadowBank],
         defence: Defence,
+        canaries: PrivacyAudit,
         *,
         shadows: int,
         targets: int | None,
@@ -99,6 +103,7 @@ class ShadowAudit(Audit):
         self.pool = pool
         self.obtain_bank = obtain_bank
         self.defence = defence
+        self.canaries = canaries
         self.targets = targets
         self.budget = budget
         self.rounds = _rounds(attack, data, pool, budget, seeds)
@@ -144,20 +149,29 @@ class ShadowAudit(Audit):
             written[f"candidates_{count}"] = one.candidates.numpy()
             written[f"public_{count}"] = one.public.numpy()
         average = metrics.over_repetitions if self.targets is None else metrics.over_targets
+        said = Said(inferences, memberships, asked)
+        extra: dict[str, Any] = {}
+        if self.pool.canaries:
+            at = [one.candidates.numpy() >= len(self.pool.images) - self.pool.canaries for one in self.rounds]
+            on = [place for place in at for _ in attacked]
+            seed = self.rounds[0].seed
+            extra["canaries"] = self.canaries.judge(said.only(on), targets=self.targets is not None, seed=seed)
+            said = said if on[0].all() else said.only([~place for place in on])
         return Outcome(
-            judge_membership(inferences, memberships, asked, targets=self.targets is not None),
+            judge_membership(*said, targets=self.targets is not None),
             services,
             seconds,
             split=written,
-            extra={
+            extra=extra
+            | {
                 "shadow": None if bank is None else _describe(bank, self.data),
                 "audit": Asked(
                     pool=len(self.pool.images),
                     candidates=len(self.rounds[0].candidates),
                     public=len(self.rounds[0].public),
                 ),
-                "found": judge_overlap(inferences, memberships, average=average),
-                "exposed": most_exposed(inferences, memberships, asked),
+                "found": judge_overlap(said.inferences, said.memberships, average=average),
+                "exposed": most_exposed(*said),
             },
         )
 
@@ -228,8 +242,16 @@ def _rounds(attack: ShadowAttack, data: DataSet, pool: ShadowPool, budget: int, 
             f"budget to {needed} or more, and target.train_size to {FEWEST_CANDIDATES // 2} or more."
         )
     rounds = []
+    natural = len(pool.images) - pool.canaries
+    canaries = torch.arange(natural, len(pool.images))
+    if count < pool.canaries:
+        raise UserError(
+            f"budget={budget}: leaves {count} images to ask about, and there are {pool.canaries} canaries; set budget "
+            f"to {pool.canaries * attack.queries + public} or more."
+        )
     for seed in seeds:
-        candidates = torch.randperm(len(pool.images), generator=generator(seed, "candidates"))[:count]
+        drawn = torch.randperm(natural, generator=generator(seed, "candidates"))[: count - pool.canaries]
+        candidates = torch.cat([drawn, canaries])
         chosen = torch.randperm(len(free), generator=generator(seed, "public"))[:public]
         rounds.append(Round(candidates.sort().values, free[chosen], seed))
     return rounds

@@ -17,11 +17,20 @@ class ShadowPool:
 
     Attributes:
         origin: which image of the members, or else of the non-members, each is.
+        canaries: how many of the images, the last, are canaries: the target was trained on those for which a coin was.
     """
 
     images: LabelledImages
     membership: Bool[Tensor, " n"]
     origin: Int64[Tensor, " n"]
+    canaries: int = 0
+
+    def beside(self, learnt: LabelledImages, spared: LabelledImages) -> "ShadowPool":
+        """Return the pool with canaries, of which the target was trained on some."""
+        coins = torch.arange(len(learnt) + len(spared)) < len(learnt)
+        origin = torch.cat([self.origin, torch.arange(len(coins))])
+        images = self.images.join(learnt).join(spared)
+        return ShadowPool(images, torch.cat([self.membership, coins]), origin, len(coins))
 
 
 def make_shadow_pool(

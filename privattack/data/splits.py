@@ -9,19 +9,33 @@ from torch import Tensor
 from privattack.errors import UserError
 from privattack.randomness import generator
 
+NOBODY = torch.empty(0, dtype=torch.int64)
+
 
 @dataclass(frozen=True)
 class TrainingSplit:
-    """Indices into the training part: the target's members, and the images held out from it; disjoint."""
+    """Indices into the training part: the target's members, and the images held out from it; disjoint.
+
+    Attributes:
+        canaries: those that it learns beside the members.
+        spared: the other canaries.
+    """
 
     members: Int64[Tensor, " m"]
     held_out: Int64[Tensor, " h"]
+    canaries: Int64[Tensor, " c"] = NOBODY
+    spared: Int64[Tensor, " s"] = NOBODY
+
+    @property
+    def learnt(self) -> Int64[Tensor, " l"]:
+        """All that the target learns from."""
+        return torch.cat([self.members, self.canaries])
 
 
-def split_training(total: int, *, train_size: int | None, seed: int) -> TrainingSplit:
-    """Choose `train_size` members of `total` images at random, all where it is None.
+def split_training(total: int, *, train_size: int | None, seed: int, canaries: int = 0) -> TrainingSplit:
+    """Choose `train_size` members of `total` images at random, all where it is None, and toss a coin for each canary.
 
-    Both parts are sorted: the same members in another order are the same model's.
+    All parts are sorted: the same members in another order are the same model's. Canaries come after the images.
 
     Raises:
         UserError: there are fewer images than that.
@@ -32,7 +46,9 @@ def split_training(total: int, *, train_size: int | None, seed: int) -> Training
         )
     order = torch.randperm(total, generator=generator(seed, "split"))
     size = total if train_size is None else train_size
-    return TrainingSplit(order[:size].sort().values, order[size:].sort().values)
+    heads = torch.rand(canaries, generator=generator(seed, "canaries.coins")) < 0.5
+    coins = (total + part.nonzero().flatten() for part in (heads, ~heads))
+    return TrainingSplit(order[:size].sort().values, order[size:].sort().values, *coins)
 
 
 @dataclass(frozen=True)
@@ -92,6 +108,19 @@ def split_candidates(
         known[torch.randperm(len(known), generator=shuffle)],
         unknown[torch.randperm(len(unknown), generator=shuffle)],
     )
+
+
+def halves_and_coins(images: int, canaries: int, *, models: int, seed: int) -> Bool[Tensor, "models both"]:
+    """Choose for each model a half of the images, by `balanced_halves`, and toss a coin for each of the canaries.
+
+    The second model of a pair has the other side of every coin.
+    """
+    halves = balanced_halves(images, models=models, seed=seed)
+    coins = torch.zeros(models, canaries, dtype=torch.bool)
+    for pair in range(models // 2):
+        coins[2 * pair] = torch.rand(canaries, generator=generator(seed, "shadow.coins", pair)) < 0.5
+        coins[2 * pair + 1] = ~coins[2 * pair]
+    return torch.cat([halves, coins], dim=1)
 
 
 def balanced_halves(images: int, *, models: int, seed: int) -> Bool[Tensor, "models images"]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from privattack.findings import contests as contest_sentences
 from privattack.findings import extraction as say
-from privattack.findings import membership
+from privattack.findings import membership, privacy
 from privattack.findings.architectures import architecture_worth
 from privattack.findings.budgets import budgets_worth
 from privattack.findings.frontier import fronts
@@ -35,6 +35,8 @@ Rule = tuple[Callable[[Subject], Finding | None], tuple[str, ...]]
 BROKEN: Rule = (learnt_nothing, TARGET)
 FIRST: Rule = (membership.data_sets_differ, DATA_SETS)
 RULES: tuple[Rule, ...] = (
+    (privacy.epsilon_refuted, EVERYTHING),
+    (privacy.epsilon_at_least, EVERYTHING),
     (say.defence_costs, EVERYTHING),
     (say.published_learns_nothing, EVERYTHING),
     (say.published_underrates, EVERYTHING),
@@ -74,6 +76,7 @@ def findings(results: Sequence[Result]) -> list[str]:
         *contest_sentences.against_random(compared),
         *budgets_worth(results),
         *fronts(frontiers(results)),
+        *privacy.beaten(results),
         *overlaps(results),
         *architecture_worth(results),
         *_said(RULES, subjects, varied),

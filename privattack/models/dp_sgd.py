@@ -133,10 +133,13 @@ class DpSgd(Supervised):
             parts = [(weight * noisy[name] / expected).flatten(1).sum(dim=1) for name, weight in network.named()]
             return torch.stack(parts).sum(dim=0), logits
 
+        def copy(training: Training) -> None:
+            network.copy_to(networks)
+
         self._train(
-            training, batches, answered, seeds=seeds, device=device, after_epoch=after_epoch, checkpoint=checkpoint
-        )
-        network.copy_to(networks)
+            training, batches, answered,
+            seeds=seeds, device=device, after_epoch=[copy, *after_epoch], checkpoint=checkpoint,
+        )  # fmt: skip
         return training.history
 
     def summed(

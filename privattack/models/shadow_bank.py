@@ -13,7 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from privattack.data.images import DataSet, LabelledImages
-from privattack.data.splits import balanced_halves
+from privattack.data.splits import halves_and_coins
 from privattack.models.architecture import Architecture
 from privattack.models.engines.base import Engine
 from privattack.models.engines.processes import Processes
@@ -129,6 +129,7 @@ def obtain_bank(
     *,
     store: ModelStore,
     device: torch.device,
+    canaries: int = 0,
     progress: bool = False,
 ) -> ShadowBank:
     """Return a bank of shadow models, of which only those are trained that nobody has trained yet.
@@ -136,12 +137,13 @@ def obtain_bank(
     Args:
         architecture: of each network.
         data: the data set that the target is trained on; its test part is asked about, too.
-        pool: the images of which each model learns a half; an even number of them.
+        pool: the images of which each model learns a half; an even number of them beside the canaries.
+        canaries: how many of them, the last, each model learns where a coin says so.
 
     Raises:
         UserError: a training fails, or the store cannot be written.
     """
-    halves = balanced_halves(len(pool), models=settings.count, seed=settings.seed)
+    halves = halves_and_coins(len(pool) - canaries, canaries, models=settings.count, seed=settings.seed)
     tasks = [_task(number, architecture, data, pool, halves[number], settings) for number in range(settings.count)]
     missing = [task for task in tasks if store.find(task.address) is None]
     trained = _train(missing, Workshop(pool, data.test, settings.recipe, store.absolute()), settings, device, progress)

@@ -33,7 +33,8 @@ class TrainedTarget:
         fingerprint: its address in the store.
         trained: whether it was trained in this run.
         history: its training, a row per epoch; empty for the user's own weights.
-        member_hits: for each member, whether the target names its class; None where nobody knows the members.
+        member_hits: for each member, canaries left out, whether the target names its class; None where nobody knows
+            them.
         test_log_probabilities: the target's answers for the test part.
         privacy: what its training proves of the privacy of its members; None where that is nothing.
     """
@@ -124,12 +125,13 @@ def obtain_target(
         _remembered[key] = RememberedTarget(Target(network, device=device, output=output))
     model = _remembered[key]
     hits = model.remember(data.train, stored.outputs["train"]).argmax(dim=1) == data.train.labels
+    natural = None if members is None else members[members < len(data.train) - data.canaries]
     return TrainedTarget(
         model=model,
         fingerprint=fingerprint(address),
         trained=trained,
         history=stored.history,
-        member_hits=None if members is None else hits[members],
+        member_hits=None if natural is None else hits[natural],
         test_log_probabilities=model.remember(data.test, stored.outputs["test"]),
         seconds=time.perf_counter() - started,
         privacy=None if checkpoint is not None or members is None else recipe.privacy(len(members)),

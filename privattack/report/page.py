@@ -11,7 +11,7 @@ from privattack.findings.findings import findings
 from privattack.findings.pools import pools
 from privattack.findings.sanity import intervals_told, targets_told
 from privattack.findings.verdict import verdict
-from privattack.report import claims, contest_views, frontier, rankings, surrogates
+from privattack.report import claims, contest_views, frontier, privacy, rankings, surrogates
 from privattack.report.cells import Table
 from privattack.report.draw import svg, variable
 from privattack.report.drawing import Panel
@@ -79,6 +79,13 @@ def sections(collection: Collection, found: Sequence[str] = ()) -> list[Section]
             "Lower is more private; bars are 95 % intervals.",
             tables=frontier.tables(fronts),
             panels=frontier.plots(fronts),
+        ),
+        Section(
+            "Privacy claimed, and proved from outside",
+            "Canaries are images that the target learnt by a coin's decision. What attackers prove of epsilon holds at "
+            "95 % confidence for all of them at once; 0 is no proof of privacy. Bars are 95 % intervals.",
+            tables=privacy.tables(results),
+            panels=privacy.plots(results),
         ),
         Section(
             "Attacks and defences",

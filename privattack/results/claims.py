@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from privattack.measurement import Measurement
 from privattack.results.figures import QUERYING, WORDS, widened, worded
+from privattack.results.privacy import proved, strongest
 from privattack.results.result import Checked, Result
 
 MANY = 100  # times the images, or targets, above which a figure lies on the bound itself
@@ -20,8 +21,8 @@ class Claim(BaseModel):
     """A bound on a figure.
 
     Attributes:
-        metric: of attackers, such as `auc`, `tpr_at_fpr_0.01`, `accuracy`, `fidelity`, or of what honest users get:
-            `test_accuracy`, `labels_changed`, `l1`.
+        metric: `epsilon` of differential privacy; or of attackers, such as `auc`, `tpr_at_fpr_0.01`, `accuracy`,
+            `fidelity`; or of what honest users get: `test_accuracy`, `labels_changed`, `l1`.
         at_most, at_least: the bound; one of them.
         attacker: whose figure; that of every attacker who queries, where it is left out.
     """
@@ -61,6 +62,29 @@ def check_claims(result: Result, claims: Sequence[Claim]) -> list[Checked]:
 
 
 def _check(result: Result, claim: Claim) -> Checked:
+    return (_check_epsilon if claim.metric == "epsilon" else _check_figures)(result, claim)
+
+
+def _check_epsilon(result: Result, claim: Claim) -> Checked:
+    """An attacker may refute a claim of privacy; no attacker bears it out, only a proof."""
+    bound, proof = strongest(result), proved(result)
+    attacked = "this run does not measure it, for it has no canaries"
+    if bound is not None:
+        attacked = (
+            f"{bound.attacker} ({bound.method}) proves at least {bound.epsilon:.2f}, and could have proved at most "
+            f"{bound.ceiling:.2f}"
+        )
+    if claim.at_most is None:
+        return _checked(claim, "undecided", f"{claim}: undecided, for a claim of privacy is an at_most.")
+    if bound is not None and bound.epsilon > claim.at_most:
+        return _checked(claim, "refuted", f"{claim}: refuted; {attacked}.")
+    if proof is not None and proof <= claim.at_most:
+        return _checked(claim, "holds", f"{claim}: holds; the training proves {proof:.2f}, and {attacked}.")
+    proves = "nothing" if proof is None else f"{proof:.2f}"
+    return _checked(claim, "undecided", f"{claim}: undecided; the training proves {proves}, and {attacked}.")
+
+
+def _check_figures(result: Result, claim: Claim) -> Checked:
     figures = _figures(result, claim)
     given = {name: widened(one, len(figures)) for name, one in figures.items() if one.given}
     if not given:

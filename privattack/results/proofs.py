@@ -25,6 +25,7 @@ class Bound(Part):
     """A lower bound on epsilon; all of an audit hold at once with 95 % confidence.
 
     Attributes:
+        gaussian: whether it holds for Gaussian mechanisms alone, and so says nothing of other trainings.
         ceiling: what an attacker who errs nowhere would have proved.
         canaries: among how many the guesses were made.
         trials: guesses about canaries of one model, or models that learnt one canary or not.
@@ -34,6 +35,7 @@ class Bound(Part):
 
     attacker: str
     method: str
+    gaussian: bool
     epsilon: float
     ceiling: float
     delta: float

@@ -8,9 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from privattack.attacks.knowledge import Knowledge
+from privattack.attacks.membership.base import Inference
+from privattack.audits.canaries import PrivacyAudit, Said
+from privattack.data.images import LabelledImages
 from privattack.errors import UserError
 from privattack.models.accountants import epsilon_of, noise_for
 from privattack.models.dp_sgd import DpSgd
+from privattack.models.normalised import Normalised
 from privattack.models.per_example import PerExample
 from privattack.randomness import generator
 
@@ -22,21 +27,20 @@ RECIPE = DpSgd(**SETTINGS)
 
 
 class UnnoisedLayer(DpSgd):
-    """Broken: one layer gets no noise."""
+    """Broken: the first layer's weights get no noise."""
 
     def noised(self, totals, noise_multiplier, streams):
-        noisy = super().noised(totals, noise_multiplier, streams)
-        return noisy | {name: total for name, total in totals.items() if name.startswith("0.")}
+        first = next(iter(totals))
+        return super().noised(totals, noise_multiplier, streams) | {first: totals[first]}
 
 
 class ClippedPerBatch(DpSgd):
-    """Broken: the sum of a batch is clipped, not each image's part of it."""
+    """Broken: the mean of a batch is clipped, not each image's part of it."""
 
     def summed(self, network, pixels, labels):
         totals, logits = network.summed(pixels, labels, clip=1e9)
-        count = (labels >= 0).sum(dim=1)
         norms = torch.stack([total.flatten(1).square().sum(dim=1) for total in totals.values()]).sum(dim=0).sqrt()
-        share = self.clip * count / norms.clamp(min=self.clip)
+        share = (self.clip * (labels >= 0).sum(dim=1) / norms).clamp(max=1)
         return {name: total * share.view(-1, *[1] * (total.dim() - 1)) for name, total in totals.items()}, logits
 
 
@@ -174,6 +178,29 @@ def test_the_noise_that_is_found_is_the_least_that_proves_the_claim():
     assert epsilon_of(noise, *how) <= 2.0 < epsilon_of(noise - 0.001, *how)
     proved = DpSgd(lr=0.5, gamma=1.0, epochs=3, batch_size=10, epsilon=2.0, delta=1e-3, accountant="rdp").privacy(100)
     assert (proved.noise_multiplier, proved.epsilon) == (noise, pytest.approx(epsilon_of(noise, *how)))
+
+
+@pytest.mark.parametrize(("kind", "caught"), [(DpSgd, False), (UnnoisedLayer, True), (ClippedPerBatch, True)])
+def test_an_audit_from_outside_refutes_the_claim_of_a_broken_training_and_of_no_other(kind, caught):
+    """Canaries of noise with random labels, of which the model answers what it learnt by heart."""
+    random = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (600, 1, 28, 28), generator=random, dtype=torch.uint8)
+    canaries = LabelledImages(images, torch.randint(0, 10, (600,), generator=random))
+    learnt = torch.rand(600, generator=random) < 0.5
+    recipe = kind(
+        lr=1.0, gamma=1.0, epochs=25, batch_size=100, noise_multiplier=8.0, delta=1e-6, clip=1.0, accountant="rdp"
+    )
+    network = Normalised(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), [0.5], [0.29])
+    members = learnt.nonzero().flatten()
+    recipe.fit([network], canaries, members.unsqueeze(0), seeds=[0], device=CPU)
+    with torch.no_grad():
+        scores = -F.cross_entropy(network(canaries.pixels()), canaries.labels, reduction="none").double().numpy()
+    said = Said([[Inference("loss", Knowledge.ADAPTIVE, scores, scores > -2)]], [learnt.numpy()], [])
+    audit = PrivacyAudit(delta=1e-6).judge(said, targets=False, seed=0)
+    bound = next(one for one in audit.bounds if one.method == "one run")
+    claim = recipe.privacy(len(members)).epsilon
+    assert (bound.epsilon > claim) is caught
+    assert claim < bound.ceiling  # it could have been caught
 
 
 def test_a_claim_that_no_noise_proves_is_refused():

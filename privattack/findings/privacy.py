@@ -1,0 +1,85 @@
+"""The sentences about differential privacy: what attackers prove of epsilon, and which defences DP-SGD beats."""
+
+import re
+from collections.abc import Sequence
+
+from privattack.findings.contests import placed
+from privattack.findings.subjects import Finding, Subject
+from privattack.measurement import Measurement
+from privattack.results.differences import is_clear, unpaired
+from privattack.results.figures import LOW_RATE, share
+from privattack.results.privacy import Standing, proved, standings, strongest
+from privattack.results.proofs import Bound
+from privattack.results.result import Result
+
+
+def epsilon_refuted(subject: Subject) -> Finding | None:
+    """Attackers prove more than the training does: one of the two is wrong."""
+    bound, claim = strongest(subject.result), proved(subject.result)
+    if bound is None or claim is None or bound.epsilon <= claim:
+        return None
+    sentence = (
+        f"at 95 % confidence epsilon is at least {bound.epsilon:.2f}, and the training claims {claim:.2f}: the claim "
+        f"is violated ({_how(bound, subject.result)})."
+    )
+    return Finding(bound.epsilon - claim, sentence)
+
+
+def epsilon_at_least(subject: Subject) -> Finding | None:
+    """What attackers prove, whether or not anything is claimed; nothing detected is told with what could have been."""
+    bound, claim = strongest(subject.result), proved(subject.result)
+    if bound is None or epsilon_refuted(subject) is not None:
+        return None
+    claimed = f"the training claims {claim:.2f}" if claim is not None else "the training claims nothing"
+    if bound.epsilon > 0:
+        sentence = (
+            f"at 95 % confidence epsilon is at least {bound.epsilon:.2f}, and {claimed} "
+            f"({_how(bound, subject.result)}; no attacker could have proved more than {bound.ceiling:.2f})."
+        )
+        return Finding(bound.epsilon, sentence)
+    sentence = (
+        f"no attacker proves an epsilon above 0, which is no proof of privacy: with {_canaries(subject.result)} none "
+        f"could have proved more than {bound.ceiling:.2f}; {claimed}."
+    )
+    return Finding(0.0, sentence)
+
+
+def beaten(results: Sequence[Result]) -> list[str]:
+    """Say of each defence without a proof which DP-SGD leaves attackers less at the same accuracy."""
+    found = standings(results)
+    sentences = []
+    for title, group in found.items():
+        for heuristic in (one for one in group if not one.private):
+            better = [one for one in group if one.claim is not None and _beats(one, heuristic)]
+            if not better:
+                continue
+            best = min(better, key=lambda one: _on_canaries(one).known.value)
+            sentence = (
+                f"at the same accuracy {best.name} leaves attackers less than {heuristic.name}: TPR at 1 % FPR on "
+                f"canaries {share(_on_canaries(best))} against {share(_on_canaries(heuristic))}, accuracy "
+                f"{share(best.accuracy)} against {share(heuristic.accuracy)}."
+            )
+            sentences.append(placed(title, sentence, several=len(found) > 1))
+    return sentences
+
+
+def _beats(private: Standing, heuristic: Standing) -> bool:
+    return is_clear(unpaired(_on_canaries(heuristic), _on_canaries(private))) and not is_clear(
+        unpaired(heuristic.accuracy, private.accuracy)
+    )
+
+
+def _on_canaries(one: Standing) -> Measurement:
+    return one.success(LOW_RATE, canaries=True)
+
+
+def _how(bound: Bound, result: Result) -> str:
+    trials = f"{bound.right:,} of {bound.trials:,} guesses right"
+    return f"{bound.attacker}, {bound.method}, {trials}, {_canaries(result)}"
+
+
+def _canaries(result: Result) -> str:
+    assert result.canaries is not None
+    kind = str(result.run.config["canaries"]["_target_"]).rsplit(".", 1)[-1]
+    words = re.sub(r"(?<!^)(?=[A-Z])", " ", kind).lower()
+    return f"{result.canaries.count:,} canaries ({words})"
