@@ -5,10 +5,9 @@ from collections.abc import Sequence
 
 from privattack.findings.contests import placed
 from privattack.findings.subjects import Finding, Subject
-from privattack.measurement import Measurement
 from privattack.results.differences import is_clear, unpaired
-from privattack.results.figures import LOW_RATE, share
-from privattack.results.privacy import Standing, proved, standings, strongest
+from privattack.results.figures import LOW_RATE, WORDS, share, worded
+from privattack.results.privacy import proved, standings, strongest
 from privattack.results.proofs import Bound
 from privattack.results.result import Result
 
@@ -49,28 +48,26 @@ def beaten(results: Sequence[Result]) -> list[str]:
     found = standings(results)
     sentences = []
     for title, group in found.items():
+        metric = LOW_RATE if all(one.success(LOW_RATE, canaries=True).given for one in group) else "auc"
         for heuristic in (one for one in group if not one.private):
-            better = [one for one in group if one.claim is not None and _beats(one, heuristic)]
+            theirs = heuristic.success(metric, canaries=True)
+            better = [
+                (ours, one)
+                for one in group
+                if one.claim is not None
+                and is_clear(unpaired(theirs, ours := one.success(metric, canaries=True)))
+                and not is_clear(unpaired(heuristic.accuracy, one.accuracy))
+            ]
             if not better:
                 continue
-            best = min(better, key=lambda one: _on_canaries(one).known.value)
+            ours, best = min(better, key=lambda pair: pair[0].known.value)
             sentence = (
-                f"at the same accuracy {best.name} leaves attackers less than {heuristic.name}: TPR at 1 % FPR on "
-                f"canaries {share(_on_canaries(best))} against {share(_on_canaries(heuristic))}, accuracy "
-                f"{share(best.accuracy)} against {share(heuristic.accuracy)}."
+                f"at the same accuracy {best.name} leaves attackers less than {heuristic.name}: {WORDS[metric]} on "
+                f"canaries {worded(ours, metric)} against {worded(theirs, metric)}, accuracy {share(best.accuracy)} "
+                f"against {share(heuristic.accuracy)}."
             )
             sentences.append(placed(title, sentence, several=len(found) > 1))
     return sentences
-
-
-def _beats(private: Standing, heuristic: Standing) -> bool:
-    return is_clear(unpaired(_on_canaries(heuristic), _on_canaries(private))) and not is_clear(
-        unpaired(heuristic.accuracy, private.accuracy)
-    )
-
-
-def _on_canaries(one: Standing) -> Measurement:
-    return one.success(LOW_RATE, canaries=True)
 
 
 def _how(bound: Bound, result: Result) -> str:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from itertools import cycle, product
 
-from privattack.report.cells import Cell, Line, Table, percent
+from privattack.report.cells import Cell, Line, Table, number, percent
 from privattack.report.drawing import Axis, Curve, Dot, Panel, Plot
 from privattack.report.looks import COIN, LOOKS, MARKERS
 from privattack.results.privacy import Standing, standings
 from privattack.results.result import Result
 
-RATES = {"tpr_at_fpr_0.01": "TPR at 1 % FPR", "tpr_at_fpr_0.001": "TPR at 0.1 % FPR"}
+METRICS = {"tpr_at_fpr_0.01": "TPR at 1 % FPR", "tpr_at_fpr_0.001": "TPR at 0.1 % FPR", "auc": "AUC"}
 
 
 def plots(results: Sequence[Result]) -> list[Panel]:
@@ -18,7 +18,7 @@ def plots(results: Sequence[Result]) -> list[Panel]:
     for title, group in standings(results).items():
         panels += [_claims(title, [one for one in group if one.private])] if any(one.private for one in group) else []
         if len(group) > 1:
-            found = [_costs(title, group, rate, canaries) for canaries, rate in product((True, False), RATES)]
+            found = [_costs(title, group, rate, canaries) for canaries, rate in product((True, False), METRICS)]
             panels += [panel for panel in found if panel.plot.dots]
     return panels
 
@@ -42,7 +42,7 @@ def _claims(title: str, group: Sequence[Standing]) -> Panel:
 
 
 def _costs(title: str, group: Sequence[Standing], metric: str, canaries: bool) -> Panel:
-    where, words = "canaries" if canaries else "other images", RATES[metric]
+    where, words = "canaries" if canaries else "other images", METRICS[metric]
     shown = [(one, one.success(metric, canaries=canaries)) for one in group]
     shown = [(one, success) for one, success in shown if success.given and one.accuracy.given]
     shapes = dict(zip(dict.fromkeys(one.result.run.defence for one in group), cycle(MARKERS), strict=False))
@@ -57,7 +57,7 @@ def _costs(title: str, group: Sequence[Standing], metric: str, canaries: bool) -
     x, y = zip(*line, strict=True) if line else ((), ())
     curves = [Curve("DP-SGD", x, y, COIN, markers=0)] if len(line) > 1 else []
     plot = Plot(
-        Axis("accuracy that honest users see", percent=True), Axis(f"best attacker's {words}", percent=True),
+        Axis("accuracy that honest users see", percent=True), Axis(f"best attacker's {words}", percent=metric != "auc"),
         curves, dots, names="dots", height=360,
     )  # fmt: skip
     described = f"{words} of the best attacker on {where} against accuracy; DP-SGD is blue, and the line to beat"
@@ -68,11 +68,13 @@ def tables(results: Sequence[Result]) -> list[Table]:
     """Return a table for runs that differ in the defence alone."""
     titles = [
         "Defence", "Epsilon claimed", "Attackers prove at least", "Could have proved at most",
-        *(f"{words}, {where}" for where in ("canaries", "other images") for words in RATES.values()),
+        *(f"{words}, {where}" for where in ("canaries", "other images") for words in METRICS.values()),
         "Honest users' accuracy",
     ]  # fmt: skip
     return [
-        Table(f"{title}, privacy", f"{title}: rates in %, of the best attacker.", titles, [_row(one) for one in group])
+        Table(
+            f"{title}, privacy", f"{title}: rates in %, all of the best attacker.", titles, [_row(one) for one in group]
+        )
         for title, group in standings(results).items()
     ]
 
@@ -85,6 +87,9 @@ def _row(one: Standing) -> list[Cell]:
         "nothing" if one.claim is None else f"{one.claim:.2f}",
         [Line(f"{bound.epsilon:.2f}"), Line(how, small=True)],
         f"{bound.ceiling:.2f}",
-        *(percent(one.success(rate, canaries=canaries)) for canaries, rate in product((True, False), RATES)),
+        *(
+            (number if metric == "auc" else percent)(one.success(metric, canaries=canaries))
+            for canaries, metric in product((True, False), METRICS)
+        ),
         percent(one.accuracy),
     ]

@@ -119,7 +119,7 @@ def test_the_page_draws_claims_against_proofs_and_privacy_against_accuracy(audit
     assert [panel.title.partition(": ")[2] for panel in costs] == [
         f"{metric} on {where} against accuracy"
         for where in ("canaries", "other images")
-        for metric in ("TPR at 1 % FPR", "TPR at 0.1 % FPR")
+        for metric in ("TPR at 1 % FPR", "TPR at 0.1 % FPR", "AUC")
     ]
     assert [dot.name for dot in costs[0].plot.dots] == [one.name for one in group]
     (table,) = tables(results)
