@@ -70,17 +70,17 @@ def test_many_runs_choose_canary_and_threshold_on_half_of_the_runs():
 
 @pytest.mark.parametrize("thresholds", ["corrected", "held_out"])
 def test_bounds_chosen_among_many_stay_below_the_truth(thresholds):
-    """200 audits by three attackers, each with a threshold of its own choice, of a Gaussian mechanism."""
+    """60 audits by three attackers, each with a threshold of its own choice, of a Gaussian mechanism."""
     rng, truth, wrong = np.random.default_rng(0), epsilon_of_gaussian(0.3, 1e-5), 0
-    for _ in range(200):
-        learnt = rng.random((1, 100)) < 0.5
+    for _ in range(60):
+        learnt = rng.random((1, 50)) < 0.5
         runs = [
-            Inference(f"attack {number}", Knowledge.ADAPTIVE, rng.normal(size=100) + 0.3 * learnt[0], learnt[0])
+            Inference(f"attack {number}", Knowledge.ADAPTIVE, rng.normal(size=50) + 0.3 * learnt[0], learnt[0])
             for number in range(3)
         ]
         audit = PrivacyAudit(thresholds=thresholds).judge(Said([runs], [learnt[0]], []), targets=False, seed=0)
         wrong += max(bound.epsilon for bound in audit.bounds if bound.method == "one run") > truth
-    assert wrong <= 10
+    assert wrong <= 3
 
 
 def test_a_run_without_shadow_models_audits_its_target(tmp_path):
