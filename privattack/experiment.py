@@ -160,14 +160,23 @@ def _attacked(config: DictConfig, parts: Parts, bank: ShadowBank | None, logger:
         return
     if config.targets is None:
         targets = [parts.target.obtain(store=parts.store, device=parts.device, logger=logger)]
+<<<<<<< HEAD
         members = None if parts.split is None else parts.split.learnt
         owners = [Owner.of(targets[0].model, parts.data, members)]
+=======
+        members = None if parts.split is None else parts.split.members
+        train = parts.target.beside(store=parts.store, device=parts.device)
+        owners = [Owner.of(targets[0].model, parts.data, members, train=train)]
+>>>>>>> bbf1eef (Adaptive misinformation: a target that learns to be unsure of outliers, and a second network that is wrong, trained beside it through the store; any data set's images are a query pool)
     else:
         assert bank is not None
         numbers = bank.stand_ins(config.targets)
         targets = [bank.in_the_targets_place(number, parts.data) for number in numbers]
         learnt = [bank.membership[number] for number in numbers]
-        owners = [Owner(one.model, bank.pool, known) for one, known in zip(targets, learnt, strict=True)]
+        trains = [bank.beside(number, parts.data) for number in numbers]
+        owners = [
+            Owner(one.model, bank.pool, known, train) for one, known, train in zip(targets, learnt, trains, strict=True)
+        ]
     defences = [parts.monitor.guarding(parts.defence.fitted(owner)) for owner in owners]
     victims = [LocalVictim(*both) for both in zip(targets, defences, strict=True)]
     yield _Attacked(victims, partial(standing_of, victims, parts.data, seed=config.seed), targets[0].history)

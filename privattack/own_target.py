@@ -19,9 +19,9 @@ from privattack.make import make
 from privattack.models.architecture import Architecture
 from privattack.models.dry_run import IMAGES, Output, dry_run
 from privattack.models.own_weights import load_checkpoint
-from privattack.models.recipes import Recipe
+from privattack.models.recipes import Recipe, Train
 from privattack.models.store import ModelStore
-from privattack.models.targets import TrainedTarget, obtain_target
+from privattack.models.targets import TrainedTarget, beside, obtain_target
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +59,13 @@ class TargetParts:
             logger=logger,
             lightning=trainer.lightning,
         )
+
+    def beside(self, *, store: ModelStore, device: torch.device) -> Train | None:
+        """Return what trains a second model as this one is trained; None where the user brought this one."""
+        if self.split is None or self.config.target.checkpoint is not None:
+            return None
+        seed, members = self.config.target.seed, self.split.members
+        return beside(self.architecture, self.recipe, self.data, members, seed=seed, store=store, device=device)
 
 
 def target_parts(config: DictConfig, data: DataSet, split: TrainingSplit | None, defence: Defence) -> TargetParts:

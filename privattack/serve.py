@@ -86,8 +86,10 @@ def served_by(config: DictConfig, *, name: str, most: int) -> "Served":
         raise SettingError({"monitor.accounts": monitor.accounts}, "a server watches each API key alone; use 1")
     split = split_of(config, data)
     parts = target_parts(config, data, split, defence)
-    target = parts.obtain(store=ModelStore(config.store), device=device_of(config.trainer.accelerator))
-    owner = Owner.of(target.model, data, None if split is None else split.learnt)
+    store, device = ModelStore(config.store), device_of(config.trainer.accelerator)
+    target = parts.obtain(store=store, device=device)
+    members = None if split is None else split.learnt
+    owner = Owner.of(target.model, data, members, train=parts.beside(store=store, device=device))
     return Served(
         name=name,
         # Another defence gives other answers: clients who keep them must not take these for those.

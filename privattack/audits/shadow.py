@@ -194,7 +194,7 @@ def _imitations(defence: Defence, bank: ShadowBank, data: DataSet) -> list[Defen
             # Not kept: what a bank's models remember would fill the memory.
             return bank.in_the_targets_place(number, data).model(pixels)
 
-        return Owner(answers, bank.pool, bank.membership[number])
+        return Owner(answers, bank.pool, bank.membership[number], bank.beside(number, data))
 
     return [defence.imitation().fitted(owner(number)) for number in range(len(bank))]
 

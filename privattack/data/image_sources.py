@@ -2,6 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from privattack.checks import PathText, Seed, checked
 from privattack.data.decoded import decoded, listed
 from privattack.data.emnist_conversion import emnist_like
 from privattack.data.image_files import Colour
-from privattack.data.images import LabelledImages, Shape
+from privattack.data.images import DataSet, LabelledImages, Shape
 from privattack.data.sources import EMNIST_CLASSES, Split, emnist_part, usps_part
 from privattack.errors import SettingError, UserError
 from privattack.randomness import generator
@@ -209,6 +210,28 @@ class Folder(ImageSource):
 
 @checked
 @dataclass(frozen=True, kw_only=True)
+class OtherData(ImageSource):
+    """Another data set's images, of the target's shape: the training part for the query pool, else the test part.
+
+    `data` reads it.
+    """
+
+    data: Callable[[], DataSet]
+
+    def images(self, group: Group, *, held_out: LabelledImages, test: LabelledImages, classes: int) -> Found:
+        """Return the images of the other data set, whose labels are no classes of the target.
+
+        Raises:
+            UserError: the target's images have another shape; or a file is damaged, or missing and cannot be fetched.
+        """
+        found = self.data()
+        part = found.train if group == "pool" else found.test
+        _check_shape(group, found.name, test.shape, given=part.shape)
+        return part, False
+
+
+@checked
+@dataclass(frozen=True, kw_only=True)
 class Noise(ImageSource):
     """Images of uniform noise, of which nobody knows a class.
 
@@ -224,14 +247,16 @@ class Noise(ImageSource):
         return LabelledImages(images.to(torch.uint8), torch.zeros(self.count, dtype=torch.int64)), False
 
 
-def _check_shape(group: Group, option: str, shape: Shape) -> None:
-    """Refuse handwritten characters of 1x28x28 beside a target's images of another shape.
+def _check_shape(group: Group, option: str, shape: Shape, given: Shape = (1, 28, 28)) -> None:
+    """Refuse images of one shape, that of handwritten characters, beside a target's images of another.
 
     Raises:
         UserError: the shape is another.
     """
-    if shape != (1, 28, 28):
+    if shape != given:
+        channels, height, width = given
+        kind = {1: "grey images of ", 3: "colour images of "}.get(channels, f"images of {channels} channels and ")
         raise UserError(
-            f"{group}={option}: gives grey images of 28x28, and the target's are {'x'.join(map(str, shape))}; choose "
+            f"{group}={option}: gives {kind}{height}x{width}, and the target's are {'x'.join(map(str, shape))}; choose "
             f"{group}=holdout or {group}=test."
         )

@@ -8,6 +8,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from privattack.data.images import DataSet, LabelledImages
+from privattack.models.recipes import Train
+
+Answers = Callable[[Float[Tensor, "n c h w"]], Float[Tensor, "n classes"]]
 
 
 @dataclass(frozen=True)
@@ -18,14 +21,16 @@ class Owner:
         answers: the target: pixels in [0, 1] to log-probabilities.
         images: those that the target was trained on, and others of the same kind.
         membership: which are which.
+        train: trains a second model; None where nobody knows how the target was trained.
     """
 
-    answers: Callable[[Float[Tensor, "n c h w"]], Float[Tensor, "n classes"]]
+    answers: Answers
     images: LabelledImages
     membership: Bool[Tensor, " n"]
+    train: Train | None = None
 
     @classmethod
-    def of(cls, answers: Callable[[Tensor], Tensor], data: DataSet, members: Tensor | None) -> "Owner":
+    def of(cls, answers: Answers, data: DataSet, members: Tensor | None, *, train: Train | None = None) -> "Owner":
         """Return the owner of a target.
 
         Args:
@@ -35,7 +40,7 @@ class Owner:
         membership = torch.zeros(len(images), dtype=torch.bool)
         if members is not None:
             membership[members] = True
-        return cls(answers, images, membership)
+        return cls(answers, images, membership, train)
 
     def some(self, *, members: bool, most: int) -> LabelledImages:
         """Return the first of the members, or of the others."""

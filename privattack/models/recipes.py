@@ -243,6 +243,10 @@ class Supervised(Recipe):
             )
 
 
+# Trains another model like one, on the same images, by what makes a recipe of its settings.
+Train = Callable[[Callable[..., Supervised]], Callable[[Tensor], Tensor]]
+
+
 def _told(setting: Any) -> Any:
     """Return a setting as an address tells it: of a class its name, its settings and a hash of its code."""
     if not isinstance(setting, partial):

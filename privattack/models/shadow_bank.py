@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -17,13 +16,12 @@ from privattack.data.splits import halves_and_coins
 from privattack.models.architecture import Architecture
 from privattack.models.engines.base import Engine
 from privattack.models.engines.processes import Processes
-from privattack.models.normalised import Normalised
-from privattack.models.recipes import Recipe
+from privattack.models.recipes import Recipe, Train
 from privattack.models.remembered import RememberedTarget
 from privattack.models.shadow_training import Task, Workshop, train_these
 from privattack.models.store import ModelStore, StoredModel, fingerprint
 from privattack.models.target import Target
-from privattack.models.targets import TrainedTarget
+from privattack.models.targets import TrainedTarget, beside
 from privattack.randomness import derive
 
 log = logging.getLogger(__name__)
@@ -44,7 +42,7 @@ class ShadowBank:
 
     def __init__(
         self,
-        build: Callable[[], Normalised],
+        architecture: Architecture,
         pool: LabelledImages,
         membership: Bool[Tensor, "models n"],
         stored: list[StoredModel],
@@ -52,6 +50,7 @@ class ShadowBank:
         fingerprints: list[str],
         trained: int,
         recipe: Recipe,
+        store: ModelStore,
         device: torch.device,
     ) -> None:
         self.pool = pool
@@ -59,7 +58,8 @@ class ShadowBank:
         self.fingerprints = fingerprints
         self.trained = trained
         self.recipe = recipe
-        self._build = build
+        self._architecture = architecture
+        self._store = store
         self._stored = stored
         self._device = device
         self._last: tuple[int, Target] | None = None
@@ -87,6 +87,14 @@ class ShadowBank:
             privacy=self.recipe.privacy(int(self.membership[number].sum())),
         )
 
+    def beside(self, number: int, data: DataSet) -> Train:
+        """Return what trains a second model as one was trained, on the half that it learnt."""
+        learnt = DataSet.of(data.name, data.classes, self.pool, data.test, mean=data.mean, std=data.std)
+        members, seed = self.membership[number].nonzero().flatten(), derive(number, self.fingerprints[number])
+        return beside(
+            self._architecture, self.recipe, learnt, members, seed=seed, store=self._store, device=self._device
+        )
+
     def on_pool(self, number: int) -> Float[Tensor, "n classes"]:
         """Return a model's log-probabilities for the pool, mapped into memory."""
         return self._stored[number].outputs["pool"]
@@ -98,7 +106,7 @@ class ShadowBank:
     def model(self, number: int) -> Target:
         """Return a model that answers any images; only the last one asked for is kept in memory."""
         if self._last is None or self._last[0] != number:
-            network = self._build()
+            network = self._architecture.build()
             network.network.load_state_dict(dict(self._stored[number].weights))
             self._last = (number, Target(network, device=self._device))
         return self._last[1]
@@ -154,8 +162,8 @@ def obtain_bank(
         stored.append(model)
     names = [fingerprint(task.address) for task in tasks]
     return ShadowBank(
-        architecture.build, pool, halves, stored,
-        fingerprints=names, trained=trained, recipe=settings.recipe, device=device,
+        architecture, pool, halves, stored,
+        fingerprints=names, trained=trained, recipe=settings.recipe, store=store, device=device,
     )  # fmt: skip
 
 

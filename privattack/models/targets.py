@@ -2,7 +2,8 @@
 
 import hashlib
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from privattack.models.accountants import Privacy
 from privattack.models.architecture import Architecture
 from privattack.models.dry_run import Output
 from privattack.models.own_weights import load_checkpoint
-from privattack.models.recipes import Recipe
+from privattack.models.recipes import Recipe, Supervised, Train
 from privattack.models.remembered import RememberedTarget
 from privattack.models.store import ModelStore, StoredModel, fingerprint
 from privattack.models.target import Target
@@ -136,3 +137,26 @@ def obtain_target(
         seconds=time.perf_counter() - started,
         privacy=None if checkpoint is not None or members is None else recipe.privacy(len(members)),
     )
+
+
+def beside(
+    architecture: Architecture,
+    recipe: Recipe,
+    data: DataSet,
+    members: Int64[Tensor, " m"],
+    *,
+    seed: int,
+    store: ModelStore,
+    device: torch.device,
+) -> Train:
+    """Return what trains a second model beside one of these, or takes it from the store.
+
+    It is told what makes the second's recipe of the settings that both share.
+    """
+    shared = {field.name: getattr(recipe, field.name) for field in fields(Supervised)}
+
+    def train(training: Callable[..., Supervised]) -> RememberedTarget:
+        second = training(**shared)
+        return obtain_target(architecture, second, data, members, seed=seed, store=store, device=device).model
+
+    return train

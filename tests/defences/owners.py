@@ -21,7 +21,11 @@ def owner() -> Owner:
         spread = torch.linspace(0, 0.5, 10) * pixels.mean(dim=(1, 2, 3)).unsqueeze(1)
         return (sure.unsqueeze(1) * torch.eye(10)[torch.arange(len(pixels)) % 10] + spread).log_softmax(dim=1)
 
-    return Owner(answers, images, membership)
+    def train(training: object) -> object:
+        """Return a second model, which is sure of a class that an image's brightness decides."""
+        return lambda pixels: torch.eye(10)[(1_000 * pixels.mean(dim=(1, 2, 3))).long() % 10].log_softmax(dim=1)
+
+    return Owner(answers, images, membership, train)
 
 
 def ready(defence: Defence) -> Defence:

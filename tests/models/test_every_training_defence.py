@@ -46,7 +46,8 @@ def built(seed: int) -> nn.Module:
 
 
 def test_these_act_in_the_training():
-    assert set(TRAINED) == {"label_smoothing", "early_stopping", "relaxloss", "hamp", "dp_sgd"}
+    answering_too = {"hamp", "adaptive_misinformation"}
+    assert set(TRAINED) == {"label_smoothing", "early_stopping", "relaxloss", "dp_sgd"} | answering_too
 
 
 @pytest.mark.parametrize("option", TRAINED)
@@ -102,7 +103,7 @@ def test_shadow_models_are_trained_by_it_and_no_other_model_has_its_address(opti
     ours = recipe(option).address
     assert recipe(option, group="shadow").address == ours
     assert ours["class"] != "Supervised"
-    name = next(name for name in ("smoothing", "left_out", "alpha", "epsilon") if name in ours)
+    name = next(name for name in ("smoothing", "left_out", "alpha", "epsilon", "weight") if name in ours)
     assert recipe(option, f"defence.training.{name}=0.25").address != ours
     json.dumps(ours)
 
