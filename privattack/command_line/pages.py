@@ -16,6 +16,7 @@ from privattack.command_line.vocabulary import CONF
 from privattack.results.naming import flat
 
 GROUPS = {"attack": "attacks", "defence": "defences"}
+TRAINED = "privattack.defences.trained.Trained"
 MADE = "*Made from the program's own words by `python -m privattack.command_line.pages`.*"
 
 
@@ -35,8 +36,9 @@ def pages() -> dict[Path, str]:
 
 
 def _target(settings: Mapping[str, Any]) -> str:
-    """Return the class that an option is about: how the target is trained, where that is what a defence does."""
-    return str(settings.get("training._target_", settings["_target_"]))
+    """Return the class that an option is about: how the target is trained, where that is all that a defence does."""
+    chosen = str(settings["_target_"])
+    return str(settings["training._target_"]) if chosen == TRAINED else chosen
 
 
 def _page(group: str, target: str, options: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from torch import nn
 
 from privattack.data.image_sources import Noise, OtherData, Usps
 from privattack.data.sources import digits, fashion_mnist, mnist
-from privattack.models.misinformation import NO_CLASS, Misinformed, OutlierExposure
+from privattack.models.adaptive_misinformation import NO_CLASS, Misinformed, OutlierExposure
 
 CPU = torch.device("cpu")
 SETTINGS = {"lr": 1.0, "gamma": 1.0, "epochs": 8, "batch_size": 50}
