@@ -160,14 +160,9 @@ def _attacked(config: DictConfig, parts: Parts, bank: ShadowBank | None, logger:
         return
     if config.targets is None:
         targets = [parts.target.obtain(store=parts.store, device=parts.device, logger=logger)]
-<<<<<<< HEAD
         members = None if parts.split is None else parts.split.learnt
-        owners = [Owner.of(targets[0].model, parts.data, members)]
-=======
-        members = None if parts.split is None else parts.split.members
         train = parts.target.beside(store=parts.store, device=parts.device)
         owners = [Owner.of(targets[0].model, parts.data, members, train=train)]
->>>>>>> bbf1eef (Adaptive misinformation: a target that learns to be unsure of outliers, and a second network that is wrong, trained beside it through the store; any data set's images are a query pool)
     else:
         assert bank is not None
         numbers = bank.stand_ins(config.targets)

@@ -64,8 +64,8 @@ class TargetParts:
         """Return what trains a second model as this one is trained; None where the user brought this one."""
         if self.split is None or self.config.target.checkpoint is not None:
             return None
-        seed, members = self.config.target.seed, self.split.members
-        return beside(self.architecture, self.recipe, self.data, members, seed=seed, store=store, device=device)
+        seed, learnt = self.config.target.seed, self.split.learnt
+        return beside(self.architecture, self.recipe, self.data, learnt, seed=seed, store=store, device=device)
 
 
 def target_parts(config: DictConfig, data: DataSet, split: TrainingSplit | None, defence: Defence) -> TargetParts:
