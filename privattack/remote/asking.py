@@ -159,7 +159,8 @@ class Asker:
                 self._sender.stop()
                 log.info("victim: waiting up to %.0f s for answers that are on their way.", LINGER)
                 for future in wait(running, LINGER).done:
-                    self._finish(running[future], future.result(), known)
+                    if future.exception() is None:
+                        self._finish(running[future], future.result(), known)
         if failed:
             raise UserError(failed)
 
