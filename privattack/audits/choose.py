@@ -129,8 +129,8 @@ class _Chooser:
         architecture = self.shadow or architecture_of(config, "shadow", data)
         seed = config.target.seed
         most = len(data.train) // 2 if isinstance(choice, Holdout) else len(nonmembers)
-        # Without shadow models nobody needs a pool of as many non-members.
-        smaller = config.shadow.other_recipe or not attack.least_shadows
+        # Canaries are enough for an audit without shadow models.
+        smaller = config.shadow.other_recipe or (data.canaries > 0 and not attack.least_shadows)
         pool = make_shadow_pool(self._members(), nonmembers, most=most, seed=seed, may_be_smaller=smaller)
         if self.split is not None:
             pool = pool.beside(*(data.train.take(part) for part in (self.split.canaries, self.split.spared)))

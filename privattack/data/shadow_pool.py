@@ -27,6 +27,8 @@ class ShadowPool:
 
     def beside(self, learnt: LabelledImages, spared: LabelledImages) -> "ShadowPool":
         """Return the pool with canaries, of which the target was trained on some."""
+        if not len(learnt) + len(spared):
+            return self
         coins = torch.arange(len(learnt) + len(spared)) < len(learnt)
         origin = torch.cat([self.origin, torch.arange(len(coins))])
         images = self.images.join(learnt).join(spared)

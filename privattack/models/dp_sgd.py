@@ -68,8 +68,8 @@ class DpSgd(Supervised):
         rate = 1 / steps
         if self.delta >= 1 / images:
             raise UserError(
-                f"defence.training.delta={self.delta:g}: with {images:,} images it proves nothing that a service which "
-                f"publishes one of them would not keep to; use less than {1 / images:.1g}."
+                f"defence.training.delta={self.delta:g}: a delta of 1/{images} or more holds of a training that "
+                f"publishes one of its {images} images, too; use less."
             )
         how = (rate, self.epochs * steps, self.delta, self.accountant)
         noise = self.noise_multiplier
