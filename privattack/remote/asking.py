@@ -174,7 +174,7 @@ class Asker:
         )
         host = self._sender.host
         if sent.response is None:
-            if not sent.unknown and sent.charged == 0:
+            if not (intent.sent_before or sent.unknown or sent.charged):
                 self._transcript.forget(intent)
             return f"victim.url: {host} does not answer {images} images ({sent.why}); what it answered before is kept."
         try:

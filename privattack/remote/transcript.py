@@ -43,11 +43,13 @@ class Intent:
     Attributes:
         number: of its row.
         key: names it to a server that answers repeats without charging for them.
+        sent_before: whether an earlier run sent it: then it may be paid, whatever becomes of it now.
     """
 
     number: int
     key: str
     queries: Sequence[Query]
+    sent_before: bool = False
 
 
 class Transcript:
@@ -117,7 +119,7 @@ class Transcript:
             held = self._database.execute(
                 "SELECT digest, repeat FROM queries WHERE request = ? ORDER BY place", (number,)
             )
-            intents.append(Intent(number, key, held.fetchall()))
+            intents.append(Intent(number, key, held.fetchall(), sent_before=True))
         return intents
 
     def intend(self, queries: Sequence[Query]) -> Intent:

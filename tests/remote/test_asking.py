@@ -174,6 +174,10 @@ def test_what_was_in_flight_is_sent_again_only_where_that_is_wished_and_by_the_s
     with pytest.raises(UserError, match=r"^victim\.resend=false: 4 images were under way when a run was killed"):
         ask(images)
     assert api.requests == 0
+    for moods in ([400], [httpx.ConnectError("a")] * 5):  # what is refused or not there now may have been paid before
+        api.moods = moods
+        with pytest.raises(UserError, match=r"does not answer 4 images"):
+            ask(images, resend=True)
     (answer,), asker = ask(torch.cat([images, pixels(2, seed=1)]), resend=True)
     assert answer.shape == (6, 10)
     assert (asker.sent, api.paid[killed.key]) == (6, 4)
