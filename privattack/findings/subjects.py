@@ -60,5 +60,8 @@ def joined(words: list[str]) -> str:
 
 
 def aloud(title: str) -> str:
-    """Return a run's name as it is read: where it has no defence, it says so."""
-    return ", ".join("no defence" if part == "none" else part for part in title.split(", "))
+    """Return a run's name as it is read: no defence is called so, and a budget is so many queries."""
+    parts = ["no defence" if part == "none" else part for part in title.split(", ")]
+    return ", ".join(
+        f"{part.removeprefix('budget ')} queries" if part.startswith("budget ") else part for part in parts
+    )

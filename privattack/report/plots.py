@@ -1,4 +1,4 @@
-"""Runs side by side: success against budget, and against what honest users get."""
+"""Success against budget, by attacker or, where there are several, by defence."""
 
 from collections.abc import Mapping, Sequence
 

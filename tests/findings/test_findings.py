@@ -173,7 +173,7 @@ def test_runs_of_several_budgets_share_a_sentence_that_names_them(make_result):
         for budget, published in ((100, 0.4), (1000, 0.7), (3000, 0.9))
     ]
     (sentence,) = [one for one in findings(typed(results)) if "underrates" in one]
-    assert sentence.startswith("budget 100: ")
+    assert sentence.startswith("100 queries: ")
     assert "40.0 %" in sentence
     assert sentence.endswith(" The same holds at 1,000 queries.")
 

@@ -24,7 +24,7 @@ def test_a_sweep_gets_a_table_a_page_and_pictures(make_result, write_run, capsys
     assert (folder / "report.html").exists()
     assert EventAccumulator(str(folder)).Reload().Tags()["images"] == ["fidelity_against_budget"]
     said = capsys.readouterr().out
-    assert "finding: budget 1,000: the published attack underrates" in said
+    assert "finding: 1,000 queries: the published attack underrates" in said
     assert f"report: {folder / 'report.html'}" in said
 
 
