@@ -115,11 +115,12 @@ def test_pools_and_non_members(make, group, option, monkeypatch, tmp_path):
     monkeypatch.setattr("privattack.data.image_sources.usps_part", lambda **_: few)
     Image.fromarray(few.images[0, 0].numpy()).save(tmp_path / "one.png")
     folder = [f"pool.path={tmp_path}"] if option == "folder" else []
-    source = make(group, f"{group}={option}", *folder)
+    other_data = [f"{group}.data.verify=false"] if option in ("mnist", "fashion_mnist") else []
+    source = make(group, f"{group}={option}", *folder, *other_data)
     assert isinstance(source, ImageSource)
     images, has_labels = source.images(group, held_out=few, test=few, classes=10)
     assert len(images) > 0
-    assert has_labels == (option not in ("emnist_letters", "folder", "noise"))
+    assert has_labels == (option not in ("emnist_letters", "folder", "noise", "mnist", "fashion_mnist"))
 
 
 @pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "learning"])
@@ -259,9 +260,12 @@ def test_an_experiment_has_two_shadow_models_for_each_target(option):
         assert chosen.targets is None or 2 * chosen.targets <= chosen.shadow.count
 
 
-def test_the_experiment_on_defences_takes_every_file_there_is_and_both_kinds_of_attack():
+def test_the_experiments_on_defences_take_every_file_there_is_and_both_kinds_of_attack():
     sweep = hydra_of("experiment=defences").sweeper.params
-    assert set(sweep.defence.split(",")) == {option for group, option in OPTIONS if group == "defence"}
+    training = {*hydra_of("experiment=training_defences").sweeper.params.defence.split(",")}
+    chosen = {*sweep.defence.split(",")}
+    assert chosen | training == {option for group, option in OPTIONS if group == "defence"}
+    assert chosen & training == {"none", "hamp"}
     kinds = {composed("experiment=defences", f"study={study}").attack._target_ for study in sweep.study.split(",")}
     assert {kind.rsplit(".", 1)[-1] for kind in kinds} == {"ModelExtraction", "Suite"}
 

@@ -3,8 +3,12 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
 
 from privattack.command_line.vocabulary import CONF
+from privattack.results.naming import flat
 
 WIDTH = 24
 
@@ -33,6 +37,18 @@ def first_comment(path: Path) -> str:
             comment += line[1:]
     sentence = re.match(r"(.*?)\.(?= [A-Z]|$)", comment.strip())
     return sentence[1] if sentence else comment.strip()
+
+
+def settings_of(path: Path) -> dict[str, Any]:
+    """Return an option's settings by their dotted names, with those of an option of the group that it begins with."""
+    own = OmegaConf.to_container(OmegaConf.load(path))
+    assert isinstance(own, dict)
+    begun: dict[str, Any] = {}
+    for name in own.pop("defaults", []):
+        if (path.parent / f"{name}.yaml").exists():
+            begun |= settings_of(path.with_name(f"{name}.yaml"))
+    # Some set more than their group.
+    return begun | flat(own.get(path.parent.name, own))
 
 
 def _groups() -> Iterator[tuple[str, str, str]]:

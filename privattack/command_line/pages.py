@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from hydra.utils import get_class
-from omegaconf import OmegaConf
 
-from privattack.command_line.options import first_comment
+from privattack.command_line.options import first_comment, settings_of
 from privattack.command_line.vocabulary import CONF
-from privattack.results.naming import flat
 
 GROUPS = {"attack": "attacks", "defence": "defences"}
 TRAINED = "privattack.defences.trained.Trained"
@@ -26,7 +24,7 @@ def pages() -> dict[Path, str]:
     for group, folder in GROUPS.items():
         names: dict[str, list[str]] = {}
         for path in sorted((CONF / group).glob("*.yaml"), key=lambda path: (len(path.stem), path.stem)):
-            names.setdefault(_target(_settings(path)), []).append(path.stem)
+            names.setdefault(_target(settings_of(path)), []).append(path.stem)
         lines = []
         for target, options in sorted(names.items(), key=lambda one: one[1]):
             made[Path(folder) / f"{options[0]}.md"] = _page(group, target, options)
@@ -52,24 +50,12 @@ def _page(group: str, target: str, options: Sequence[str]) -> str:
     comments = dict(re.findall(r"^ *(\w+):.*?\s# (.*)$", path.read_text(), flags=re.MULTILINE))
     rows = [
         f"| `{group}.{name}` | `{json.dumps(value)}` | {meanings.get(last) or comments.get(last, '')} |"
-        for name, value in _settings(path).items()
+        for name, value in settings_of(path).items()
         if (last := name.rsplit(".", 1)[-1]) not in ("_target_", "_partial_")
     ]
     lines += ["| setting | default | |", "|---|---|---|", *rows, ""] if rows else []
     place = str(Path(*target.split(".")[:-1]).with_suffix(".py"))
     return "\n".join([*lines, f"The program: `{place}`.", "", MADE, ""])
-
-
-def _settings(path: Path) -> dict[str, Any]:
-    """Return an option's settings by their dotted names, with those of an option of the group that it begins with."""
-    own = OmegaConf.to_container(OmegaConf.load(path))
-    assert isinstance(own, dict)
-    begun: dict[str, Any] = {}
-    for name in own.pop("defaults", []):
-        if (path.parent / f"{name}.yaml").exists():
-            begun |= _settings(path.with_name(f"{name}.yaml"))
-    # Some set more than their group.
-    return begun | flat(own.get(path.parent.name, own))
 
 
 def _parts(docstring: str) -> tuple[str, dict[str, str]]:

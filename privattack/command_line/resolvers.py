@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from privattack.command_line.options import groups, options
+from privattack.command_line.options import groups, options, settings_of
 from privattack.command_line.vocabulary import CONF
 
 # In every name anyway, or without influence on the result.
@@ -49,9 +49,10 @@ def partial(made: DictConfig) -> DictConfig:
     return OmegaConf.create({**made, "_partial_": True})
 
 
-def every(group: str) -> str:
-    """Return the names of all options of a group, as a sweep takes them."""
-    return ",".join(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
+def every(group: str, but: str | None = None) -> str:
+    """Return the names of all options of a group but those of a class, as a sweep takes them."""
+    paths = sorted((CONF / group).glob("*.yaml"))
+    return ",".join(path.stem for path in paths if but is None or settings_of(path)["_target_"] != but)
 
 
 def register_resolvers() -> None:
