@@ -21,7 +21,7 @@ def epsilon_refuted(subject: Subject) -> Finding | None:
         f"at 95 % confidence epsilon is at least {bound.epsilon:.2f}, and the training claims {claim:.2f}: the claim "
         f"is violated ({_how(bound, subject.result)})."
     )
-    return Finding(bound.epsilon - claim, sentence)
+    return Finding(bound.epsilon - claim, sentence, (sentence,))  # each run's own figures
 
 
 def epsilon_at_least(subject: Subject) -> Finding | None:
@@ -35,12 +35,12 @@ def epsilon_at_least(subject: Subject) -> Finding | None:
             f"at 95 % confidence epsilon is at least {bound.epsilon:.2f}, and {claimed} "
             f"({_how(bound, subject.result)}; no attacker could have proved more than {bound.ceiling:.2f})."
         )
-        return Finding(bound.epsilon, sentence)
+        return Finding(bound.epsilon, sentence, (sentence,))
     sentence = (
         f"no attacker proves an epsilon above 0, which is no proof of privacy: with {_canaries(subject.result)} none "
         f"could have proved more than {bound.ceiling:.2f}; {claimed}."
     )
-    return Finding(0.0, sentence)
+    return Finding(0.0, sentence, (sentence,))
 
 
 def beaten(results: Sequence[Result]) -> list[str]:

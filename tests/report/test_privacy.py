@@ -66,6 +66,12 @@ def test_what_is_not_detected_is_told_with_what_could_have_been(audited):
     assert "is at least 1.20, and the training claims nothing (" in only(audited("none", 1.2))
 
 
+def test_what_is_proved_of_one_defence_is_not_said_of_another(audited):
+    results = typed([audited("none", 4.0), audited("dp_sgd", 0.1, claim=3.0, private=True), audited("hamp", 1.0)])
+    said = [one for one in findings(results) if "epsilon is at least" in one]
+    assert [one.partition(" is at least ")[2][:4] for one in said] == ["4.00", "1.00", "0.10"]
+
+
 def test_a_bound_for_gaussian_mechanisms_alone_refutes_nothing(audited):
     result = typed(audited("dp_sgd", 2.5, claim=3.0, private=True))
     assert result.canaries.bounds[1].epsilon > 3
