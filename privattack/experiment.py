@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from privattack.atomic_write import with_path
@@ -27,12 +28,14 @@ from privattack.errors import UserError
 from privattack.make import make
 from privattack.memory import enough_memory
 from privattack.models.devices import device_of, keep_quiet
+from privattack.models.object_store import open_store
 from privattack.models.shadow_bank import ShadowBank
 from privattack.models.store import ModelStore
 from privattack.monitors.base import Monitor, NoMonitor
 from privattack.own_target import TargetParts, data_of, split_of, target_parts
 from privattack.randomness import derive
 from privattack.report.console import box, table
+from privattack.report.loggers import tell
 from privattack.report.tensorboard import RunLogger, write_events
 from privattack.results.compared import write_compared
 from privattack.results.files import write_arrays, write_table
@@ -78,7 +81,7 @@ def prepare(config: DictConfig) -> Parts:
     target = target_parts(config, data, split, defence)
     monitor = make(config, "monitor", Monitor)
     attack = make(config, "attack", object)
-    store = ModelStore(config.store)
+    store = open_store(config.store)
     seeds = [derive(config.seed, "repetition", number) for number in range(config.repetitions)]
     audit = choose_audit(attack, config, data, split, defence, store=store, device=device, seeds=seeds)
     if foreign is not None and not isinstance(audit, ExtractionAudit) and not foreign.sends_members:
@@ -113,6 +116,7 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
         keep_quiet()
     parts = prepare(config)
     logger = RunLogger(folder)
+    others = OmegaConf.select(config, "logger") and make(config, "logger", Logger, save_dir=str(folder))
 
     before = time.perf_counter()
     bank = parts.audit.bank()
@@ -137,6 +141,8 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
     write_scores(folder, {verdict.name: verdict.images for verdict in outcome.verdicts})
     with with_path(folder):
         write_events(logger, result, list(outcome.curves))
+    if others is not None:
+        tell(others, result, {"target": attacked.history, "surrogate": outcome.curves})
     result.write(folder)
     print(box(result), table(result, folder), sep="\n")
     return result

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from privattack.audits.training import architecture_of, brought_by_user, recipe_of
 from privattack.data.canaries import Canaries
@@ -58,6 +59,8 @@ class TargetParts:
             progress=trainer.progress,
             logger=logger,
             lightning=trainer.lightning,
+            callbacks=[make(self.config, f"trainer.callbacks.{name}", Callback) for name in trainer.callbacks or ()],
+            told={"callbacks": OmegaConf.to_container(trainer.callbacks, resolve=True)} if trainer.callbacks else {},
         )
 
     def beside(self, *, store: ModelStore, device: torch.device) -> Train | None:

@@ -10,40 +10,26 @@ Words that begin with `serve.` are the server's own, told below; all others are 
 import logging
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from privattack.command_line.compose import composed
+from privattack.command_line.own_words import own_words
 from privattack.defences.base import Defence
 from privattack.defences.owner import Owner
 from privattack.errors import SettingError, UserError
 from privattack.make import make
 from privattack.memory import enough_memory
 from privattack.models.devices import device_of, keep_quiet
-from privattack.models.store import ModelStore, fingerprint
+from privattack.models.object_store import open_store
+from privattack.models.store import fingerprint
 from privattack.monitors.base import Monitor
 from privattack.own_target import data_of, split_of, target_parts
 from privattack.serving.settings import Serving
 
 if TYPE_CHECKING:
     from privattack.serving.served import Served
-
-
-def settings_of(words: Sequence[str]) -> Serving:
-    """Return what words that begin with `serve.` say.
-
-    Raises:
-        UserError: there is no such setting, or it cannot have this value.
-    """
-    try:
-        said = OmegaConf.to_container(OmegaConf.from_dotlist([word.removeprefix("serve.") for word in words]))
-        return Serving(**cast(dict[str, Any], said))
-    except SettingError as error:
-        raise error.under("serve") from error
-    except (TypeError, OmegaConfBaseException) as error:
-        raise UserError(f"{' '.join(words)}: cannot be read ({error}); --help names the server's settings.") from error
 
 
 @enough_memory()
@@ -53,7 +39,7 @@ def serve(words: Sequence[str]) -> None:
     Raises:
         UserError: a setting cannot work.
     """
-    serving = settings_of([word for word in words if word.startswith("serve.")])
+    serving, others = own_words(words, "serve.", Serving)
     try:
         from privattack.serving.clients import Clients
         from privattack.serving.server import run
@@ -62,7 +48,7 @@ def serve(words: Sequence[str]) -> None:
     if serving.add is not None:
         print(Clients(serving.clients).add(serving.add, budget=serving.budget))
         return
-    config, choices = composed([word for word in words if not word.startswith("serve.")])
+    config, choices = composed(others)
     if not config.verbose:
         keep_quiet()
     run(served_by(config, name=serving.name or choices["target"], most=serving.most_images), serving)
@@ -86,7 +72,7 @@ def served_by(config: DictConfig, *, name: str, most: int) -> "Served":
         raise SettingError({"monitor.accounts": monitor.accounts}, "a server watches each API key alone; use 1")
     split = split_of(config, data)
     parts = target_parts(config, data, split, defence)
-    store, device = ModelStore(config.store), device_of(config.trainer.accelerator)
+    store, device = open_store(config.store), device_of(config.trainer.accelerator)
     target = parts.obtain(store=store, device=device)
     members = None if split is None else split.learnt
     owner = Owner.of(target.model, data, members, train=parts.beside(store=store, device=device))

@@ -77,6 +77,7 @@ class Training(Section):
     scheduler: MadeOf | None
     flips: bool
     crop: Border
+    precision: Literal["float32", "tf32", "bf16"]
 
 
 class Target(Training):
@@ -104,6 +105,7 @@ class Trainer(Section):
     accelerator: Literal["cpu", "gpu", "auto"]
     progress: bool
     lightning: bool
+    callbacks: dict[str, MadeOf] | None
 
 
 class Settings(Section):
@@ -133,6 +135,7 @@ class Settings(Section):
     defence: MadeOf
     monitor: MadeOf
     trainer: Trainer
+    logger: MadeOf | None = None
     victim: MadeOf | None = None  # none where the run trains it
 
 

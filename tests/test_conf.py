@@ -90,8 +90,8 @@ MOMENTS = {"mean": (0.1307,), "std": (0.3081,)}
 
 def test_every_folder_is_a_group_known_here():
     assert {group for group, _ in OPTIONS} == {
-        "attack", "canaries", "data", "defence", "experiment", "hparams_search", "learning", "monitor", "nonmembers",
-        "pool", "study", "surrogate", "target", "trainer", "victim",
+        "attack", "canaries", "data", "debug", "defence", "experiment", "hparams_search", "learning", "logger",
+        "monitor", "nonmembers", "pool", "study", "surrogate", "target", "trainer", "victim",
     }  # fmt: skip
 
 

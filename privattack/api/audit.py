@@ -32,9 +32,10 @@ from privattack.models.architecture import Architecture
 from privattack.models.devices import device_of
 from privattack.models.dry_run import IMAGES, Output, dry_run
 from privattack.models.normalised import Normalised
+from privattack.models.object_store import open_store
 from privattack.models.own_model import OwnModel
 from privattack.models.remembered import RememberedTarget
-from privattack.models.store import ModelStore, fingerprint
+from privattack.models.store import fingerprint
 from privattack.models.targets import TrainedTarget
 from privattack.randomness import derive
 from privattack.results.collect import Finished, Histogram, Roc
@@ -135,7 +136,7 @@ def audit(
         data,
         TrainingSplit(everyone, everyone[:0]),
         defending,
-        store=ModelStore(config.store),
+        store=open_store(config.store),
         device=device_of(config.trainer.accelerator),
         seeds=[derive(config.seed, "repetition", number) for number in range(config.repetitions)],
         given=sources,

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -32,7 +31,7 @@ from privattack.errors import SettingError, UserError
 from privattack.make import check_network, make
 from privattack.models.architecture import Architecture, asked_for
 from privattack.models.engines.base import Engine
-from privattack.models.shadow_bank import BankSettings, obtain_bank
+from privattack.models.shadow_bank import BankOrder, BankSettings
 from privattack.models.store import ModelStore
 from privattack.models.surrogate import SurrogateTrainer
 
@@ -137,12 +136,20 @@ class _Chooser:
         settings = BankSettings(
             config.shadow.count, recipe_of(config, "shadow", self.defence.training), seed, self._engine()
         )
-        where: dict[str, Any] = {"store": self.store, "device": self.device, "progress": config.trainer.progress}
         return ShadowAudit(
             attack,
             data,
             pool,
-            lambda: obtain_bank(architecture, data, pool.images, settings, canaries=pool.canaries, **where),
+            BankOrder(
+                architecture,
+                data,
+                pool.images,
+                settings,
+                store=self.store,
+                device=self.device,
+                canaries=pool.canaries,
+                progress=config.trainer.progress,
+            ),
             self.defence,
             PrivacyAudit(**config.privacy_audit),
             shadows=config.shadow.count,

@@ -1,7 +1,7 @@
 """Membership inference with shadow models, against the target or against shadow models in its place."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -24,7 +24,7 @@ from privattack.data.shadow_pool import ShadowPool
 from privattack.defences.base import Defence
 from privattack.defences.owner import Owner
 from privattack.errors import UserError
-from privattack.models.shadow_bank import ShadowBank
+from privattack.models.shadow_bank import BankOrder, ShadowBank
 from privattack.randomness import derive, generator
 from privattack.results.result import Asked, Shadow
 from privattack.service import Service
@@ -54,7 +54,7 @@ class ShadowAudit(Audit):
     Args:
         pool: the images, and which of them the target was trained on.
         canaries: how the pool's canaries are judged, apart from the other images.
-        shadows: how many shadow models there are; `obtain_bank` trains them or takes them from the store.
+        shadows: how many shadow models there are; `order` says which, and None that they are given to `run`.
         targets: how many of them play the target, each once, the first of each pair: the second is no independent
             target. None attacks the target itself.
         seeds: one per repetition.
@@ -68,7 +68,7 @@ class ShadowAudit(Audit):
         attack: ShadowAttack,
         data: DataSet,
         pool: ShadowPool,
-        obtain_bank: Callable[[], ShadowBank],
+        order: BankOrder | None,
         defence: Defence,
         canaries: PrivacyAudit,
         *,
@@ -101,7 +101,7 @@ class ShadowAudit(Audit):
         self.attack = attack
         self.data = data
         self.pool = pool
-        self.obtain_bank = obtain_bank
+        self.order = order
         self.defence = defence
         self.canaries = canaries
         self.targets = targets
@@ -110,7 +110,9 @@ class ShadowAudit(Audit):
 
     def bank(self) -> ShadowBank | None:
         """Return the bank, which models in the target's place come from, too; see the base class."""
-        return self.obtain_bank() if self.targets is not None or self.attack.least_shadows else None
+        if self.order is None or (self.targets is None and not self.attack.least_shadows):
+            return None
+        return self.order.obtain()
 
     def run(self, victims: Sequence[Victim], bank: ShadowBank | None = None) -> Outcome:
         """Infer and judge; see the base class."""
@@ -268,4 +270,5 @@ def _describe(bank: ShadowBank, data: DataSet) -> Shadow:
         trained=bank.trained,
         train_accuracy=metrics.over_targets(members),
         test_accuracy=metrics.over_targets(test),
+        fingerprints=bank.fingerprints,
     )

@@ -16,7 +16,7 @@ from privattack.models.recipes import Recipe, Supervised
 
 Group = Literal["target", "shadow"]
 
-RECIPE = ("network", "lr", "gamma", "epochs", "batch_size", "optimizer", "scheduler", "flips", "crop")
+RECIPE = ("network", "lr", "gamma", "epochs", "batch_size", "optimizer", "scheduler", "flips", "crop", "precision")
 
 
 def architecture_of(config: DictConfig, group: Group, data: DataSet) -> Architecture:
@@ -44,6 +44,12 @@ def recipe_of(config: DictConfig, group: Group, training: Callable[..., Supervis
         UserError: there is no such optimiser or scheduler, or it cannot train here; or the defence cannot be trained.
     """
     settings = config[group]
+    if config.trainer.callbacks and not config.trainer.lightning:
+        raise UserError("trainer.callbacks: are called by Lightning's Trainer only; set trainer.lightning=true.")
+    if config.trainer.lightning and settings.precision != "float32":
+        raise UserError(
+            f"trainer.lightning=true: Lightning trains with single precision here; leave out {group}.precision."
+        )
     if config.trainer.lightning and (settings.flips or settings.crop):
         raise UserError(
             f"trainer.lightning=true: Lightning trains on images as they are; leave out {group}.flips and {group}.crop."
@@ -65,6 +71,7 @@ def recipe_of(config: DictConfig, group: Group, training: Callable[..., Supervis
         **{name: partial(one.func, **one.keywords) for name, one in made.items()},
         "flips": settings.flips,
         "crop": settings.crop,
+        "precision": settings.precision,
     }
     try:
         recipe = training(**said | getattr(training, "keywords", {}))

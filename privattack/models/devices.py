@@ -1,11 +1,18 @@
 """The device that networks work on, and quiet while they do."""
 
 import logging
+import platform
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Literal
 
 import torch
 
 from privattack.errors import UserError
+
+Precision = Literal["float32", "tf32", "bf16"]
 
 
 def device_of(accelerator: str) -> torch.device:
@@ -20,6 +27,29 @@ def device_of(accelerator: str) -> torch.device:
     if accelerator == "gpu" and not available:
         raise UserError("trainer=gpu: PyTorch sees no GPU on this machine; use trainer=cpu or trainer=auto.")
     return torch.device("cuda" if available and accelerator != "cpu" else "cpu")
+
+
+@contextmanager
+def computing(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Compute meanwhile with fewer bits: `tf32` in matrix products of a GPU, `bf16` in most of what networks do."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else before)
+    try:
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def name_of(device: torch.device) -> str:
+    """Return the name of a GPU, or the processor's."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    with suppress(OSError):  # what only Linux has
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(": ")[2]
+    return platform.machine()
 
 
 def keep_quiet() -> None:

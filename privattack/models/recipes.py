@@ -21,6 +21,7 @@ from privattack.errors import UserError
 from privattack.models.accountants import Privacy
 from privattack.models.architecture import code_of
 from privattack.models.checkpoints import Checkpoint
+from privattack.models.devices import Precision, computing
 from privattack.models.fitting import Batches, Training, fit
 from privattack.models.stacking import SideBySide, Vectorised
 from privattack.randomness import derive, generator
@@ -119,6 +120,7 @@ class Supervised(Recipe):
         scheduler: makes, of an optimiser, what else changes its learning rate after each epoch. It gets `gamma` if it
             takes it, and as `T_max`, which `CosineAnnealingLR` takes, the number of epochs.
         flips, crop: vary the images; see `flipped_and_cropped`.
+        precision: of the forward pass; `tf32` changes nothing on a CPU. Weights and losses are float32 whatever it is.
     """
 
     VERSION = 1
@@ -128,6 +130,7 @@ class Supervised(Recipe):
     scheduler: partial[LRScheduler] | None = None
     flips: bool = False
     crop: int = 0
+    precision: Precision = "float32"
 
     def optimised(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
         """Return an optimiser of these parameters."""
@@ -187,7 +190,7 @@ class Supervised(Recipe):
                 yield batch.pixels().unflatten(0, places.shape), batch.labels.view(places.shape)
 
         def answered(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-            logits = network(images)
+            logits = network(images).float()
             return self.objective(logits, labels, epoch=training.epoch), logits
 
         self._train(
@@ -219,7 +222,8 @@ class Supervised(Recipe):
         seen: list[tuple[Tensor, Tensor]] = []
 
         def losses(images: Tensor, labels: Tensor) -> Tensor:
-            objective, logits = answered(images, labels)
+            with computing(self.precision, device):
+                objective, logits = answered(images, labels)
             seen.append((logits.detach(), labels))
             return objective
 

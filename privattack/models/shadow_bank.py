@@ -4,7 +4,7 @@ import hashlib
 import logging
 import time
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from jaxtyping import Bool, Float
@@ -129,42 +129,63 @@ class BankSettings:
     engine: Engine = field(default_factory=Processes)
 
 
-def obtain_bank(
-    architecture: Architecture,
-    data: DataSet,
-    pool: LabelledImages,
-    settings: BankSettings,
-    *,
-    store: ModelStore,
-    device: torch.device,
-    canaries: int = 0,
-    progress: bool = False,
-) -> ShadowBank:
-    """Return a bank of shadow models, of which only those are trained that nobody has trained yet.
+@dataclass(frozen=True)
+class BankOrder:
+    """A bank of shadow models that is wanted, of which nothing need be there yet.
 
-    Args:
+    Attributes:
         architecture: of each network.
         data: the data set that the target is trained on; its test part is asked about, too.
         pool: the images of which each model learns a half; an even number of them beside the canaries.
         canaries: how many of them, the last, each model learns where a coin says so.
-
-    Raises:
-        UserError: a training fails, or the store cannot be written.
     """
-    halves = halves_and_coins(len(pool) - canaries, canaries, models=settings.count, seed=settings.seed)
-    tasks = [_task(number, architecture, data, pool, halves[number], settings) for number in range(settings.count)]
-    missing = [task for task in tasks if store.find(task.address) is None]
-    trained = _train(missing, Workshop(pool, data.test, settings.recipe, store.absolute()), settings, device, progress)
-    stored = []
-    for task in tasks:
-        model = store.find(task.address)
-        assert model is not None
-        stored.append(model)
-    names = [fingerprint(task.address) for task in tasks]
-    return ShadowBank(
-        architecture, pool, halves, stored,
-        fingerprints=names, trained=trained, recipe=settings.recipe, store=store, device=device,
-    )  # fmt: skip
+
+    architecture: Architecture
+    data: DataSet
+    pool: LabelledImages
+    settings: BankSettings
+    store: ModelStore
+    device: torch.device
+    canaries: int = 0
+    progress: bool = False
+
+    @cached_property
+    def halves(self) -> Bool[Tensor, "models n"]:
+        """Which images of the pool each model learns."""
+        halved, settings = len(self.pool) - self.canaries, self.settings
+        return halves_and_coins(halved, self.canaries, models=settings.count, seed=settings.seed)
+
+    @cached_property
+    def tasks(self) -> list[Task]:
+        """What is to be trained for each model."""
+        parts = self.architecture, self.data, self.pool
+        return [_task(number, *parts, half, self.settings) for number, half in enumerate(self.halves)]
+
+    def obtain(self) -> ShadowBank:
+        """Return the bank, of which only those models are trained that nobody has trained yet.
+
+        Raises:
+            UserError: a training fails, or the store cannot be written.
+        """
+        missing = [task for task in self.tasks if self.store.find(task.address) is None]
+        workshop = Workshop(self.pool, self.data.test, self.settings.recipe, self.store.absolute())
+        trained = _train(missing, workshop, self.settings, self.device, self.progress)
+        stored = []
+        for task in self.tasks:
+            model = self.store.find(task.address)
+            assert model is not None
+            stored.append(model)
+        return ShadowBank(
+            self.architecture,
+            self.pool,
+            self.halves,
+            stored,
+            fingerprints=[fingerprint(task.address) for task in self.tasks],
+            trained=trained,
+            recipe=self.settings.recipe,
+            store=self.store,
+            device=self.device,
+        )
 
 
 def _task(

@@ -5,6 +5,7 @@ Kept apart from what imports Lightning: a process that trains one model should n
 
 import copy
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from privattack.data.images import LabelledImages
 from privattack.errors import UserError
+from privattack.models.costs import Work
 from privattack.models.normalised import Normalised
 from privattack.models.recipes import Recipe
 from privattack.models.store import Claim, ModelStore, StoredModel
@@ -101,7 +103,9 @@ def _train_here(task: Task, workshop: Workshop, device: torch.device, wait: bool
             return Outcome(task.number, None)
         if claim.stored is not None:
             return Outcome(task.number, False)
-        _keep(task, claim, _train([task], workshop, device)[0], workshop, device)
+        began = time.perf_counter()
+        (network,) = _train([task], workshop, device)
+        _keep(task, claim, network, workshop, device, seconds=time.perf_counter() - began)
         return Outcome(task.number, True)
 
 
@@ -113,15 +117,19 @@ def _train(tasks: Sequence[Task], workshop: Workshop, device: torch.device) -> l
     return networks
 
 
-def _keep(task: Task, claim: Claim, network: Normalised, workshop: Workshop, device: torch.device) -> None:
-    model = Target(network, device=device)
+def _keep(
+    task: Task, claim: Claim, network: Normalised, workshop: Workshop, device: torch.device, *, seconds: float
+) -> None:
+    began, model = time.perf_counter(), Target(network, device=device)
     outputs = {"pool": model.answer(workshop.pool), "test": model.answer(workshop.test)}
     if not all(answers.isfinite().all() for answers in outputs.values()):
         raise UserError(
             f"shadow.lr={workshop.recipe.lr}: shadow model {task.number} answers with numbers that are not "
             "finite; use a smaller learning rate."
         )
-    claim.keep(StoredModel(network.network.state_dict(), outputs))
+    work = Work(len(task.members), workshop.recipe.epochs, len(workshop.pool) + len(workshop.test))
+    cost = work.cost(seconds + time.perf_counter() - began, device)
+    claim.keep(StoredModel(network.network.state_dict(), outputs, cost=cost))
 
 
 def _train_stacked(tasks: Sequence[Task], workshop: Workshop, device: torch.device, wait: bool) -> Iterator[Outcome]:
@@ -133,12 +141,14 @@ def _train_stacked(tasks: Sequence[Task], workshop: Workshop, device: torch.devi
             claims = [held.enter_context(workshop.store.claim(task.address, wait=wait)) for task in part]
             todo = [(task, claim) for task, claim in zip(part, claims, strict=True) if claim and claim.stored is None]
             if todo:
+                began = time.perf_counter()
                 networks = _try([task for task, _ in todo], workshop, device)
                 if isinstance(networks, int):
                     chunk = networks
                     continue
+                share = (time.perf_counter() - began) / len(todo)
                 for (task, claim), network in zip(todo, networks, strict=True):
-                    _keep(task, claim, network, workshop, device)
+                    _keep(task, claim, network, workshop, device, seconds=share)
         yield from (
             Outcome(task.number, None if claim is None else claim.stored is None)
             for task, claim in zip(part, claims, strict=True)

@@ -31,7 +31,7 @@ from torch import Tensor
 
 from privattack.atomic_write import settle, write_whole
 from privattack.errors import UserError
-from privattack.models import claims
+from privattack.models import leases
 from privattack.models.damaged import DAMAGED, set_aside
 
 GONE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
@@ -94,6 +94,27 @@ class ModelStore:
         """
         return self._read(self.folder / fingerprint(recipe), put_aside=False)
 
+    def __str__(self) -> str:
+        return str(self.folder)
+
+    def holds(self, name: str) -> bool:
+        """Say whether a model of this fingerprint is there; whether it is whole, `find` says."""
+        return (self.folder / name / "recipe.json").exists()
+
+    def costs(self) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        """Yield the recipe of each model that is there, and what its training took."""
+        for path in self.folder.glob("*/recipe.json"):
+            with suppress(OSError, *DAMAGED):  # told when the model is used
+                facts = json.loads(path.read_text())
+                yield facts["recipe"], facts.get("cost", {})
+
+    def owner_of(self, name: str) -> leases.Owner | None:
+        """Return who is training a model; None where nobody is."""
+        return leases.owner_of(self.folder / "claims" / name)
+
+    def share(self, name: str) -> None:
+        """Let other machines have a model that was put into the folder; here they have the folder."""
+
     @contextmanager
     def claim(self, recipe: Mapping[str, Any], *, wait: bool = True) -> Iterator["Claim | None"]:
         """Keep every other process from training the model of `recipe` meanwhile.
@@ -105,7 +126,7 @@ class ModelStore:
         """
         name = fingerprint(recipe)
         folder, unfinished = self.folder / name, self.folder / "unfinished" / name
-        claim = claims.Claim(self.folder / "claims" / name)
+        claim = leases.FolderLease(self.folder / "claims" / name)
         with self._writing():
             held = claim.take(wait=wait)
         if not held:
@@ -126,7 +147,7 @@ class ModelStore:
             yield
         except OSError as error:
             raise UserError(
-                f"store={self.folder}: the folder cannot be written ({error.strerror or error}); "
+                f"store={self}: the folder cannot be written ({error.strerror or error}); "
                 "set store to a folder where you may write."
             ) from error
 
@@ -153,7 +174,7 @@ class ModelStore:
             return None
         except OSError as error:
             raise UserError(
-                f"store={self.folder}: {error.filename or folder} cannot be read ({error.strerror or error}); "
+                f"store={self}: {error.filename or folder} cannot be read ({error.strerror or error}); "
                 "set store to a folder that you may read."
             ) from error
 
@@ -194,18 +215,19 @@ class Claim:
             written = self.checkpoint.with_name(f".{uuid.uuid4().hex}")
             written.mkdir(parents=True)
             _write(written, model, self.recipe)
-            _publish(written, self.folder)
+            publish(written, self.folder)
             self.checkpoint.unlink(missing_ok=True)
             with suppress(OSError):  # damaged checkpoints stay
                 self.checkpoint.parent.rmdir()
+            self.store.share(self.folder.name)
 
 
-def _publish(written: Path, folder: Path) -> None:
+def publish(written: Path, folder: Path) -> None:
     settle(written)
     try:
         written.rename(folder)
     except OSError as error:
-        if error.errno not in claims.OCCUPIED:
+        if error.errno not in leases.OCCUPIED:
             raise
         shutil.rmtree(written)  # another has trained it, too: this process was thought dead
     settle(folder.parent)

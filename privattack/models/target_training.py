@@ -1,9 +1,10 @@
 """The training of a target, watched after every epoch: by our own loop or, on request, by Lightning's Trainer."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from torch import nn
 
@@ -71,6 +72,7 @@ def train_by_lightning(
     checkpoint: Path,
     progress: bool = False,
     logger: Logger | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> list[dict[str, float]]:
     """Do what `train_target` does by Lightning's Trainer: to the same weights, slower.
 
@@ -84,7 +86,12 @@ def train_by_lightning(
         checkpoint.parent, filename=checkpoint.stem, save_on_train_epoch_end=True, enable_version_counter=False
     )
     trainer = make_trainer(
-        device, epochs=recipe.epochs, progress=progress, logger=logger, callbacks=[keep], plugins=[CheckpointFiles()]
+        device,
+        epochs=recipe.epochs,
+        progress=progress,
+        logger=logger,
+        callbacks=[keep, *callbacks],
+        plugins=[CheckpointFiles()],
     )
     found = kept(checkpoint, network, weights="state_dict", prefix="network.")
     with torch.random.fork_rng():

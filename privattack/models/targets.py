@@ -2,13 +2,16 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int64
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 from torch import Tensor
 
@@ -16,6 +19,7 @@ from privattack.data.images import DataSet
 from privattack.errors import UserError
 from privattack.models.accountants import Privacy
 from privattack.models.architecture import Architecture
+from privattack.models.costs import Work
 from privattack.models.dry_run import Output
 from privattack.models.own_weights import load_checkpoint
 from privattack.models.recipes import Recipe, Supervised, Train
@@ -23,6 +27,8 @@ from privattack.models.remembered import RememberedTarget
 from privattack.models.store import ModelStore, StoredModel, fingerprint
 from privattack.models.target import Target
 from privattack.models.target_training import train_by_lightning, train_target
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,8 @@ def obtain_target(
     progress: bool = False,
     logger: Logger | None = None,
     lightning: bool = False,
+    callbacks: Sequence[Callback] = (),
+    told: Mapping[str, Any] = NOTHING,
 ) -> TrainedTarget:
     """Return the target of this architecture and recipe, trained only if nobody has trained it yet.
 
@@ -77,6 +85,7 @@ def obtain_target(
         checkpoint: the user's own trained weights, instead of a training.
         output: what the network answers with them.
         lightning: whether Lightning's Trainer trains it: to the same weights, slower.
+        callbacks: of Lightning's, and what the address tells of them, by which the weights may be others.
 
     Raises:
         UserError: the checkpoint cannot be used, the store cannot be written, or the training fails.
@@ -89,7 +98,7 @@ def obtain_target(
         "network": architecture.address(network),
     }
 
-    def judged(history: list[dict[str, float]]) -> StoredModel:
+    def judged(history: list[dict[str, float]], began: float | None = None) -> StoredModel:
         model = Target(network, device=device, output=output)
         outputs = {"train": model.answer(data.train), "test": model.answer(data.test)}
         if not all(answers.isfinite().all() for answers in outputs.values()):
@@ -98,23 +107,29 @@ def obtain_target(
                 f"target.{setting}: the target answers with numbers that are not finite, so it cannot be attacked; "
                 "use a smaller target.lr, or weights that are finite."
             )
-        return StoredModel(network.network.state_dict(), outputs, history)
+        cost = {}
+        if began is not None and members is not None:
+            work = Work(len(members), recipe.epochs, len(data.train) + (1 + recipe.epochs) * len(data.test))
+            cost = work.cost(time.perf_counter() - began, device)
+        return StoredModel(network.network.state_dict(), outputs, history, cost)
 
     def train(kept: Path) -> StoredModel:
         assert members is not None
+        began = None if kept.exists() else time.perf_counter()  # of a training that goes on, nobody knows the whole
         learnt = data.train.take(members)
-        train_one = train_by_lightning if lightning else train_target
+        train_one = partial(train_by_lightning, callbacks=callbacks) if lightning else train_target
         return judged(
             train_one(
                 network, recipe, learnt, data.test,
                 seed=seed, device=device, checkpoint=kept, progress=progress, logger=logger,
-            )
+            ),
+            began,
         )  # fmt: skip
 
     if output is Output.PROBABILITIES:
         address["output"] = output.value
     if checkpoint is None:
-        address |= {"recipe": recipe.address, "seed": seed}
+        address |= {"recipe": recipe.address, "seed": seed, **told}
         stored, trained = store.obtain(address, train)
     else:
         address["checkpoint"] = load_checkpoint(network.network, Path(checkpoint))

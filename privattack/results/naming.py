@@ -16,9 +16,9 @@ FIELDS = (
 BARE = ("attack", "defence", "data", "target")  # named by their value alone
 # Settings that change no figure, wherever they stand, and one that only says where another came from.
 IMMATERIAL = {
-    "store", "verbose", "trainer", "accelerator", "progress", "root", "download", "verify", "hydra", "default_budget",
+    "store", "verbose", "lightning", "accelerator", "progress", "root", "download", "verify", "hydra", "default_budget",
     "processes", "budgets", "price", "cache", "concurrency", "rate", "timeout", "retries", "transcript", "resend",
-    "offline",
+    "offline", "engine", "engines", "logger",
 }  # fmt: skip
 MISSING = "missing"
 

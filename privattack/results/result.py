@@ -123,12 +123,13 @@ class Copied(Part):
 
 
 class Shadow(Part):
-    """The shadow models: how many, how many of them this run trained, and their mean accuracies."""
+    """The shadow models: how many, how many of them this run trained, their mean accuracies, and where they lie."""
 
     count: int
     trained: int
     train_accuracy: Figure
     test_accuracy: Figure
+    fingerprints: list[str] = Field(default_factory=list)  # none in results of earlier versions
 
 
 class Asked(Part):

@@ -32,6 +32,7 @@ TARGET: dict[str, tuple[Any, ...]] = {
     "target.optimizer._target_": (None,),
     "target.flips": (False,),
     "target.crop": (0,),
+    "target.precision": ("float32",),
     "victim.url": (None,),
 }
 SURROGATE: dict[str, tuple[Any, ...]] = {
@@ -47,6 +48,7 @@ ABSENT: dict[str, Any] = {
     "target.optimizer._target_": None,
     "target.flips": False,
     "target.crop": 0,
+    "target.precision": "float32",
     "victim.url": None,
 }
 POOL = "test"  # where its extraction took the queries from

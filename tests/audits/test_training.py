@@ -54,6 +54,14 @@ def test_any_optimiser_and_scheduler_of_torch_can_be_named():
             ["target.crop=2", "trainer.lightning=true"],
             r"trainer\.lightning=true: Lightning trains on images as they are;",
         ),
+        (
+            ["target.precision=bf16", "trainer.lightning=true"],
+            r"trainer\.lightning=true: .* leave out target\.precision",
+        ),
+        (
+            ["trainer.callbacks={one: {_target_: lightning.pytorch.callbacks.EarlyStopping}}"],
+            r"trainer\.callbacks: are called by Lightning's Trainer only; set trainer\.lightning=true",
+        ),
     ],
 )
 def test_a_training_that_cannot_work_is_refused_in_a_sentence(words, sentence):

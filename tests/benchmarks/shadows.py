@@ -31,7 +31,7 @@ from privattack.models.architecture import Architecture
 from privattack.models.devices import device_of, keep_quiet
 from privattack.models.networks import MLP, LeNet
 from privattack.models.recipes import Supervised
-from privattack.models.shadow_bank import BankSettings, ShadowBank, obtain_bank
+from privattack.models.shadow_bank import BankOrder, BankSettings, ShadowBank
 from privattack.models.store import ModelStore, StoredModel
 from privattack.models.target import Target
 from privattack.models.target_training import train_by_lightning
@@ -49,7 +49,7 @@ def random_images(count: int) -> LabelledImages:
 def bank(data: DataSet, models: int, device: torch.device) -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = BankSettings(models, RECIPE, seed=0)
-        obtain_bank(LENET, data, data.train, settings, store=ModelStore(folder), device=device, progress=True)
+        BankOrder(LENET, data, data.train, settings, store=ModelStore(folder), device=device, progress=True).obtain()
 
 
 def one_by_one(data: DataSet, models: int, device: torch.device) -> None:
@@ -129,9 +129,7 @@ def scoring(models: int = 64, images: int = 20_000) -> None:
             trained=0, recipe=Supervised(lr=1.0, gamma=1.0, epochs=1, batch_size=64), device=torch.device("cpu"),
         )  # fmt: skip
         total = images + suite.public
-        audit = ShadowAudit(
-            suite, data, pool, lambda: shadows, NoDefence(), shadows=models, targets=1, budget=total, seeds=[0]
-        )
+        audit = ShadowAudit(suite, data, pool, None, NoDefence(), shadows=models, targets=1, budget=total, seeds=[0])
         seconds = []
 
         original = suite.run

@@ -7,7 +7,7 @@ import pytest
 from privattack.data.images import DataSet
 from privattack.models.architecture import Architecture
 from privattack.models.engines.processes import Processes
-from privattack.models.shadow_bank import BankSettings, ShadowBank, obtain_bank
+from privattack.models.shadow_bank import BankOrder, BankSettings, ShadowBank
 from privattack.models.store import ModelStore
 from tests.models.banks import CPU, RECIPE, mlp
 
@@ -30,13 +30,21 @@ def obtain(data, pool, tmp_path):
         count: int = 4, *, build=mlp, processes: int = 1, engine=None, store="store", seed: int = 0, **changes
     ) -> ShadowBank:
         settings = BankSettings(count, replace(RECIPE, **changes), seed, engine or Processes(processes=processes))
-        return obtain_bank(
+        return BankOrder(
             Architecture(build, {}, (0.1307,), (0.3081,)),
             data,
             pool,
             settings,
             store=ModelStore(tmp_path / store),
             device=CPU,
-        )
+        ).obtain()
 
     return call
+
+
+@pytest.fixture
+def order(data, pool, tmp_path):
+    """Return a bank of two models that nobody has trained yet."""
+    architecture = Architecture(mlp, {}, (0.1307,), (0.3081,))
+    settings = BankSettings(2, RECIPE, 0, Processes(processes=1))
+    return BankOrder(architecture, data, pool, settings, store=ModelStore(tmp_path / "order"), device=CPU)

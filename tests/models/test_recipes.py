@@ -124,6 +124,18 @@ def test_flips_and_crops_change_what_is_learnt_and_a_seed_repeats_them(make_imag
     assert not any(torch.equal(learnt[0], other) for other in learnt[1:])
 
 
+def test_fewer_bits_are_another_training_whose_weights_are_single_precision(make_images):
+    data, ends = make_images(64), {}
+    for precision in ("float32", "bf16"):
+        network = build(LeNet, 0)
+        recipe = replace(RECIPE, epochs=8, precision=precision)
+        history = recipe.fit([network], data, torch.arange(64).unsqueeze(0), seeds=[0], device=CPU)
+        assert history[-1]["loss"] < history[0]["loss"] - 0.3
+        ends[precision] = torch.cat([weight.flatten() for weight in network.parameters()])
+    assert ends["bf16"].dtype is torch.float32
+    assert not torch.equal(ends["bf16"], ends["float32"])
+
+
 def test_a_single_image_that_batch_norm_cannot_take_is_said_in_a_sentence(make_images):
     network = nn.Sequential(nn.Flatten(), nn.Linear(784, 4), nn.BatchNorm1d(4), nn.Linear(4, 10))
     with pytest.raises(

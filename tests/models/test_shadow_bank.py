@@ -19,7 +19,7 @@ from privattack.models.engines.processes import Processes
 from privattack.models.engines.slurm import Submitit
 from privattack.models.networks import MLP, LeNet
 from privattack.models.recipes import Supervised
-from privattack.models.shadow_bank import BankSettings, obtain_bank
+from privattack.models.shadow_bank import BankOrder, BankSettings
 from privattack.models.store import ModelStore
 from tests.models.banks import CPU, RECIPE, assert_same, mlp
 
@@ -78,19 +78,19 @@ def test_a_network_that_cannot_be_sent_is_trained_here_and_said_so(obtain, caplo
 
 def test_another_recipe_pool_or_seed_is_another_bank(obtain, data, pool, make_images, tmp_path):
     names = {tuple(obtain(2).fingerprints)}
-    for change in ({"lr": 0.5}, {"gamma": 0.8}, {"epochs": 1}, {"batch_size": 8}, {"seed": 1}):
+    for change in ({"lr": 0.5}, {"gamma": 0.8}, {"epochs": 1}, {"batch_size": 8}, {"precision": "bf16"}, {"seed": 1}):
         names.add(tuple(obtain(2, **change).fingerprints))
     names.add(tuple(obtain(2, build=lambda: LeNet(classes=10)).fingerprints))
-    other = obtain_bank(
+    other = BankOrder(
         Architecture(mlp, {}, (0.1307,), (0.3081,)),
         data,
         make_images(40, seed=3),
         BankSettings(2, RECIPE, 0, Processes(processes=1)),
         store=ModelStore(tmp_path / "store"),
         device=CPU,
-    )
+    ).obtain()
     names.add(tuple(other.fingerprints))
-    assert len(names) == 8
+    assert len(names) == 9
 
 
 def test_a_damaged_model_is_trained_again_and_no_other(obtain, tmp_path):
@@ -120,14 +120,14 @@ def _slow_bank(folder: Path, data: DataSet, pool: object) -> None:
         return train(*arguments)
 
     shadow_training._train = then_hang
-    obtain_bank(
+    BankOrder(
         Architecture(mlp, {}, (0.1307,), (0.3081,)),
         data,
         pool,
         settings,
         store=ModelStore(folder / "store"),
         device=CPU,
-    )
+    ).obtain()
 
 
 def test_a_killed_run_loses_only_what_was_in_flight(data, pool, obtain, tmp_path):
@@ -144,14 +144,14 @@ def test_a_killed_run_loses_only_what_was_in_flight(data, pool, obtain, tmp_path
 def test_two_runs_at_once_train_each_model_once(data, pool, tmp_path):
     def counted(answers: object) -> None:
         settings = BankSettings(6, RECIPE, 0, Processes(processes=1))
-        bank = obtain_bank(
+        bank = BankOrder(
             Architecture(mlp, {}, (0.1307,), (0.3081,)),
             data,
             pool,
             settings,
             store=ModelStore(tmp_path / "s"),
             device=CPU,
-        )
+        ).obtain()
         answers.put(bank.trained)
 
     context = multiprocessing.get_context("fork")

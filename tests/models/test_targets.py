@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.pytorch.callbacks import EarlyStopping
 from safetensors.torch import save_file
 from torch import nn
 
@@ -65,6 +66,21 @@ def test_the_second_run_takes_what_the_first_trained(obtain):
     first, second = obtain(), obtain()
     assert (first.trained, second.trained) == (True, False)
     assert_same(first, second)
+
+
+def test_a_callback_of_lightnings_is_called_and_makes_another_target(obtain, data, tmp_path):
+    stop = EarlyStopping("target/loss", divergence_threshold=-1.0)  # a loss is always above it
+    settings = {"seed": 0, "store": ModelStore(tmp_path / "store"), "device": torch.device("cpu"), "lightning": True}
+    made = Architecture(lenet, SETTINGS, (0.1307,), (0.3081,)), RECIPE, data, MEMBERS
+    stopped = obtain_target(*made, **settings, callbacks=[stop], told={"callbacks": "EarlyStopping"})
+    assert len(stopped.history) == 1 < RECIPE.epochs
+    assert stopped.fingerprint != obtain().fingerprint
+
+
+def test_the_same_images_in_another_order_are_another_training(make_images):
+    images = make_images(8)
+    turned = images.take(torch.arange(8).flip(0))
+    assert len({DataSet.of("blocks", 10, train, images).checksum for train in (images, turned)}) == 2
 
 
 def test_what_the_judge_is_told_is_what_the_target_answers(obtain, data):

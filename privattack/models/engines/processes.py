@@ -34,7 +34,7 @@ class Processes(Engine):
         left = {task.number: task for task in tasks}
         parts = self._parts(tasks, device)
         if len(parts) > 1 and _can_be_sent(tasks[0]):
-            processes = min(len(parts), self._at_once(device))
+            processes = min(len(parts), self.at_once(device))
             for outcomes in in_processes(partial(_train_part, train), parts, processes=processes):
                 for outcome in outcomes:
                     del left[outcome.number]
@@ -43,7 +43,7 @@ class Processes(Engine):
 
     def _parts(self, tasks: Sequence[Task], device: torch.device) -> list[Part]:
         """Return what one process trains after the other: a model each on a CPU, a GPU's share on a GPU."""
-        count = self._at_once(device)
+        count = self.at_once(device)
         if count == 1:
             return [(tasks, device)]
         if device.type == "cpu":
@@ -51,7 +51,8 @@ class Processes(Engine):
         shares = [(tasks[number::count], torch.device("cuda", number)) for number in range(count)]
         return [(share, gpu) for share, gpu in shares if share]
 
-    def _at_once(self, device: torch.device) -> int:
+    def at_once(self, device: torch.device) -> int:
+        """Return how many processes train at once."""
         if device.type == "cuda":
             return torch.cuda.device_count()
         return self.processes or cores()

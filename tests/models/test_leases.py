@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from privattack.models import claims
-from privattack.models.claims import EXPIRES, Claim, owner_of
+from privattack.models import leases
+from privattack.models.leases import EXPIRES, FolderLease, owner_of
 
 ELSEWHERE = "node7-0badcafe@1@b0b"  # a process number that is alive on every machine
 
@@ -33,7 +33,7 @@ def silent(owner: Path) -> None:
 
 
 def test_one_at_a_time_has_a_claim_and_nothing_is_left_of_it(place):
-    first, second = Claim(place), Claim(place)
+    first, second = FolderLease(place), FolderLease(place)
     assert first.take(wait=False)
     assert not second.take(wait=False)
     first.release()
@@ -43,7 +43,7 @@ def test_one_at_a_time_has_a_claim_and_nothing_is_left_of_it(place):
 
 
 def hold_and_say(place: Path, held) -> None:
-    Claim(place).take(wait=False)
+    FolderLease(place).take(wait=False)
     held.set()
     time.sleep(60)
 
@@ -55,27 +55,27 @@ def test_the_claim_of_a_killed_process_of_this_machine_is_free_at_once(reaped, p
     process = context.Process(target=hold_and_say, args=(place, held))
     process.start()
     assert held.wait(30)
-    assert not Claim(place).take(wait=False)
+    assert not FolderLease(place).take(wait=False)
     os.kill(process.pid, signal.SIGKILL)
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     if reaped:
         process.join()
-    assert Claim(place).take(wait=False)
+    assert FolderLease(place).take(wait=False)
     process.join()
 
 
 def test_a_claim_of_another_machine_holds_until_its_owner_is_silent(place, elsewhere):
-    mine = Claim(place)
+    mine = FolderLease(place)
     assert not mine.take(wait=False)
     assert owner_of(place)[:2] == ("node7", 1)
     silent(elsewhere)
     assert mine.take(wait=False)
     assert owner_of(place)[1] == os.getpid()
-    assert not Claim(place).take(wait=False)  # it is as new as any
+    assert not FolderLease(place).take(wait=False)  # it is as new as any
 
 
 def test_who_waits_gets_the_claim_of_an_owner_that_falls_silent(place, elsewhere):
-    mine = Claim(place)
+    mine = FolderLease(place)
     with ThreadPoolExecutor(1) as pool:
         taken = pool.submit(mine.take, wait=True)
         time.sleep(0.1)
@@ -90,7 +90,7 @@ def test_of_many_that_take_a_dead_owners_claim_over_one_has_it(place, elsewhere)
 
     def take(_: int) -> bool:
         start.wait()
-        return Claim(place).take(wait=False)
+        return FolderLease(place).take(wait=False)
 
     with ThreadPoolExecutor(20) as pool:
         assert sum(pool.map(take, range(20))) == 1
@@ -98,26 +98,26 @@ def test_of_many_that_take_a_dead_owners_claim_over_one_has_it(place, elsewhere)
 
 
 def test_an_owner_shows_that_it_lives(place, monkeypatch):
-    monkeypatch.setattr(claims, "HEARTBEAT", 0.01)
-    mine = Claim(place)
+    monkeypatch.setattr(leases, "HEARTBEAT", 0.01)
+    mine = FolderLease(place)
     mine.take(wait=False)
     (owner,) = place.iterdir()
     silent(owner)
     until = time.monotonic() + 30
-    while owner_of(place)[2] > EXPIRES:
+    while owner_of(place) is None:
         assert time.monotonic() < until
         time.sleep(0.01)
-    assert not Claim(place).take(wait=False)
+    assert not FolderLease(place).take(wait=False)
 
 
 def test_an_owner_whose_claim_was_taken_over_leaves_it_to_the_new_one(place):
-    old, new = Claim(place), Claim(place)
+    old, new = FolderLease(place), FolderLease(place)
     old.take(wait=False)
     (owner,) = place.iterdir()
     silent(owner)
     assert new.take(wait=False)
     old.release()
-    assert not Claim(place).take(wait=False)
+    assert not FolderLease(place).take(wait=False)
     new.release()
     assert owner_of(place) is None
 
@@ -125,7 +125,7 @@ def test_an_owner_whose_claim_was_taken_over_leaves_it_to_the_new_one(place):
 def test_an_empty_folder_that_a_killed_process_left_is_no_claim(place):
     place.mkdir(parents=True)
     assert owner_of(place) is None
-    assert Claim(place).take(wait=False)
+    assert FolderLease(place).take(wait=False)
 
 
 def test_where_no_folder_is_renamed_to_an_empty_one_a_claim_is_had_in_the_end(place, monkeypatch):
@@ -137,4 +137,4 @@ def test_where_no_folder_is_renamed_to_an_empty_one_a_claim_is_had_in_the_end(pl
     rename = Path.rename
     monkeypatch.setattr(Path, "rename", strict)
     place.mkdir(parents=True)
-    assert Claim(place).take(wait=True)
+    assert FolderLease(place).take(wait=True)

@@ -1,0 +1,142 @@
+"""The bank of shadow models that a run would use, and the store, by the words of the command line.
+
+    python -m privattack.bank status attack=lira shadow.count=64     # what is there, who is at it, what is missing
+    python -m privattack.bank train attack=lira shadow.count=64 shadow.engine=submitit
+    python -m privattack.bank plan attack=lira shadow.count=64 bank.workers=32 bank.price=0.05
+    python -m privattack.bank prune store=outputs/store bank.days=30 bank.gigabytes=10
+
+Words that begin with `bank.` are this program's own, told below; all others are those of `run.py`.
+"""
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from privattack.audits.shadow import ShadowAudit
+from privattack.checks import Few, PathText, Positive, checked
+from privattack.command_line.compose import composed
+from privattack.command_line.own_words import own_words
+from privattack.errors import UserError
+from privattack.experiment import prepare
+from privattack.memory import enough_memory
+from privattack.models.devices import keep_quiet
+from privattack.models.planning import plan
+from privattack.models.pruning import prune
+from privattack.models.shadow_bank import BankOrder
+from privattack.models.store import fingerprint
+
+log = logging.getLogger(__name__)
+
+
+@checked
+class Settings:
+    """The program's own settings.
+
+    Args:
+        days, gigabytes: prune: removes models that were made longer ago, and then the oldest until no more is left.
+        results: prune: where results are; models that they refer to stay, and are told,
+        referred: unless this is true.
+        delete: prune: false only tells what would be removed.
+        workers: plan: how many models a cluster trains at once; null for this machine alone.
+        name: plan: of the cluster.
+        device: plan: of the cluster's workers, as the store names it where models were trained there.
+        speed: plan: how many times as fast a worker is as this machine, where the store has no model of that device.
+        price: plan: money for an hour of one worker.
+    """
+
+    def __init__(
+        self,
+        *,
+        days: Positive | None = None,
+        gigabytes: Annotated[float, Field(ge=0, le=1e9)] | None = None,
+        results: PathText = "outputs",
+        referred: bool = False,
+        delete: bool = False,
+        workers: Few | None = None,
+        name: str = "cluster",
+        device: str | None = None,
+        speed: Positive = 1.0,
+        price: Annotated[float, Field(ge=0, le=1e12)] = 0.0,
+    ) -> None:
+        self.days = days
+        self.gigabytes = gigabytes
+        self.results = results
+        self.referred = referred
+        self.delete = delete
+        self.workers = workers
+        self.name = name
+        self.device = device
+        self.speed = speed
+        self.price = price
+
+
+@enough_memory()
+def bank(words: Sequence[str]) -> None:
+    """Do what the command line says, and print what is found.
+
+    Raises:
+        UserError: a setting cannot work.
+    """
+    action, *others = words or [""]
+    if action not in ("status", "train", "plan", "prune"):
+        raise UserError(f"{action or 'bank'}: needs one of status, train, plan, prune; --help tells what they do.")
+    own, others = own_words(others, "bank.", Settings)
+    config, choices = composed(others)
+    if action == "prune":
+        if "://" in config.store:
+            raise UserError(f"store={config.store}: only folders are pruned; give the bucket a rule of its own.")
+        print(prune(Path(config.store).expanduser(), days=own.days, gigabytes=own.gigabytes, results=own.results,
+                    referred=own.referred, delete=own.delete))  # fmt: skip
+        return
+    if not config.verbose:
+        keep_quiet()
+    audit = prepare(config).audit
+    if not isinstance(audit, ShadowAudit) or audit.order is None:
+        raise UserError(
+            f"attack={choices['attack']}: trains no shadow models; choose one that does, such as attack=lira."
+        )
+    if action == "plan":
+        print(
+            plan(audit.order, workers=own.workers, name=own.name, device=own.device, speed=own.speed, price=own.price)
+        )
+        return
+    if action == "train":
+        audit.order.obtain()
+    print(status(audit.order))
+
+
+def status(order: BankOrder) -> str:
+    """Return what of a bank is in the store, who is at the rest, and what nobody is at."""
+    missing = [fingerprint(task.address) for task in order.tasks]
+    missing = [name for name in missing if not order.store.holds(name)]
+    found = {name: order.store.owner_of(name) for name in missing}
+    owners = {name: owner for name, owner in found.items() if owner is not None}
+    lines = [
+        f"store={order.store}: {len(order.tasks) - len(missing)} of {len(order.tasks)} shadow models are there, "
+        f"{len(owners)} are claimed, {len(missing) - len(owners)} are left."
+    ]
+    lines += [
+        f"  {name}: process {owner.process} on {owner.machine}, whose last sign of life was {owner.silent:.0f} s ago"
+        for name, owner in owners.items()
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run what the command line says and exit: 0 well, 1 a setting cannot work."""
+    if {"-h", "--help"} & {*sys.argv[1:]}:
+        print(f"{__doc__}\n{Settings.__doc__}")
+        return
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
+    try:
+        bank(sys.argv[1:])
+    except UserError as error:
+        sys.exit(f"Error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""What trainings take: kept beside each model, and what it says of trainings to come.
+
+A training goes through `members` images in each epoch, forwards and backwards, and then answers about others, forwards
+only, which takes about a third. Seconds are proportional to that work, by a rate for each network, batch size and
+device, which is the median of what was measured.
+"""
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from privattack.models.devices import name_of
+
+
+@dataclass(frozen=True)
+class Work:
+    """How much there is to do for one model.
+
+    Attributes:
+        members: images of an epoch.
+        answered: images that it answers about afterwards.
+    """
+
+    members: int
+    epochs: int
+    answered: int
+
+    @property
+    def images(self) -> float:
+        """How many images it is as if one had learnt."""
+        return self.members * self.epochs + self.answered / 3
+
+    def cost(self, seconds: float, device: torch.device) -> dict[str, float | str]:
+        """Return what is kept of a training that has taken so many seconds."""
+        return {"seconds": seconds, **vars(self), "device": name_of(device)}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Seconds of an image learnt, by so many trainings that were measured."""
+
+    seconds: float
+    measured: int
+
+
+def rates(
+    kept: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]], network: object, batch_size: int
+) -> dict[str, Rate]:
+    """Return the rate on each device where this network was trained with this batch size.
+
+    Args:
+        kept: recipes of stored models, and their costs.
+    """
+    found: dict[str, list[float]] = {}
+    for recipe, cost in kept:
+        if cost and recipe["network"] == network and recipe["recipe"]["batch_size"] == batch_size:
+            work = Work(cost["members"], cost["epochs"], cost["answered"])
+            found.setdefault(cost["device"], []).append(cost["seconds"] / work.images)
+    return {device: Rate(statistics.median(seconds), len(seconds)) for device, seconds in found.items()}
+
+
+def hours(models: int, *, at_once: int, seconds: float, start: float) -> float:
+    """Return how long models take of which `at_once` are trained side by side, each in so many seconds.
+
+    Args:
+        start: seconds until a worker is ready.
+    """
+    rounds = math.ceil(models / at_once)
+    return (start * (models > 0) + rounds * seconds) / 3600

@@ -1,0 +1,205 @@
+"""The store in a bucket, such as s3://bucket/folder: what is fetched from it lies in a folder on this machine.
+
+    <bucket>/<fingerprint>.zip              a model's whole folder, put there only where there is none
+             claims/<fingerprint>/<number>  who is training it, by the highest number: its time is the last sign of life
+
+Of an object store, nothing is asked but that an object appears whole, and that one is put only where there is none
+(`If-None-Match`, which S3 has since 2024).
+"""
+
+import hashlib
+import io
+import shutil
+import time
+import uuid
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from privattack.errors import UserError, why
+from privattack.models import leases, store
+from privattack.models.store import ModelStore, StoredModel, fingerprint
+
+CACHE = "~/.cache/privattack"
+
+
+def open_store(address: str) -> ModelStore:
+    """Return the store at an address: a folder, or a bucket where it has a protocol.
+
+    Raises:
+        UserError: the bucket cannot be reached.
+    """
+    return ObjectStore(address) if "://" in address else ModelStore(address)
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """Turn what a bucket's client raises into the error of a folder that does not answer."""
+    try:
+        yield
+    except (OSError, UserError):
+        raise
+    except Exception as error:  # whatever the bucket's client raises
+        raise OSError(why(error)) from error
+
+
+class ObjectStore(ModelStore):
+    """A bucket of trained models, shared by any number of machines.
+
+    Args:
+        address: such as `s3://bucket/folder`; its keys and its server are told as its client reads them, such as by
+            AWS_ENDPOINT_URL.
+
+    Raises:
+        UserError: the bucket cannot be reached, or its client is not installed.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        super().__init__(Path(CACHE).expanduser() / hashlib.sha256(address.encode()).hexdigest()[:16])
+        try:
+            import fsspec
+
+            self.files, self.root = fsspec.url_to_fs(address, use_listings_cache=False, skip_instance_cache=True)
+            self.files.exists(self.root)
+        except ImportError as error:
+            raise UserError(f"store={address}: {error}; pip install 'privattack[s3]' brings what S3 needs.") from error
+        except Exception as error:  # whatever the bucket's client raises
+            raise UserError(
+                f"store={address}: cannot be reached ({why(error)}); name a bucket that is there, and its keys."
+            ) from error
+
+    def __str__(self) -> str:
+        return self.address
+
+    def __reduce__(self) -> tuple[type["ObjectStore"], tuple[str]]:
+        """Be opened anew on another machine, where the home is another."""
+        return ObjectStore, (self.address,)
+
+    def absolute(self) -> ModelStore:
+        """Return itself; see the base class."""
+        return self
+
+    def find(self, recipe: Mapping[str, Any]) -> StoredModel | None:
+        """Return a model, fetched where it is not on this machine; see the base class."""
+        return super().find(recipe) or (super().find(recipe) if self._fetch(fingerprint(recipe)) else None)
+
+    def holds(self, name: str) -> bool:
+        """Say whether a model is here or there; see the base class."""
+        return super().holds(name) or self.files.exists(self._object(name))
+
+    @contextmanager
+    def claim(self, recipe: Mapping[str, Any], *, wait: bool = True) -> Iterator[store.Claim | None]:
+        """Keep every other process on any machine from training a model; see the base class."""
+        name = fingerprint(recipe)
+        with super().claim(recipe, wait=wait) as here:
+            if here is None or here.stored is not None:
+                yield here
+                return
+            everywhere = BucketLease(self.files, f"{self.root}/claims/{name}")
+            with self._writing():
+                held = everywhere.take(wait=wait)
+            try:
+                if not held:
+                    yield None
+                elif self._fetch(name) and (found := self._read(self.folder / name, put_aside=True)) is not None:
+                    yield replace(here, stored=found)
+                else:
+                    if self.files.exists(self._object(name)):
+                        self.files.mv(self._object(name), f"{self.root}/{name}.damaged-{time.time_ns()}")
+                    yield here
+            finally:
+                everywhere.release()
+
+    def owner_of(self, name: str) -> leases.Owner | None:
+        """Return who is training a model; see the base class."""
+        return BucketLease(self.files, f"{self.root}/claims/{name}").held_by()
+
+    @_refused()
+    def share(self, name: str) -> None:
+        """Put a model into the bucket, unless it is there; see the base class."""
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            for file in (self.folder / name).iterdir():
+                archive.write(file, file.name)
+        try:
+            self.files.pipe_file(self._object(name), content.getvalue(), mode="create")
+        except FileExistsError:  # this process was thought dead; what is there is used from here on
+            shutil.rmtree(self.folder / name)
+            self._fetch(name)
+
+    @_refused()
+    def _fetch(self, name: str) -> bool:
+        """Bring a model to this machine, and say whether it is there now."""
+        try:
+            archive = zipfile.ZipFile(io.BytesIO(self.files.cat_file(self._object(name))))
+        except (FileNotFoundError, zipfile.BadZipFile):
+            return False
+        with self._writing(), archive:
+            fetched = self.folder / f".{uuid.uuid4().hex}"
+            fetched.mkdir(parents=True)
+            archive.extractall(fetched)
+            store.publish(fetched, self.folder / name)
+        return True
+
+    def _object(self, name: str) -> str:
+        return f"{self.root}/{name}.zip"
+
+
+class BucketLease(leases.Lease):
+    """A claim in a bucket: whoever puts the next number there has it.
+
+    Args:
+        files: the bucket's file system, of fsspec.
+        place: the claim's own prefix.
+    """
+
+    def __init__(self, files: Any, place: str) -> None:
+        super().__init__()
+        self.files = files
+        self.place = place
+        self._mine = ""
+
+    def held_by(self) -> leases.Owner | None:
+        """Return who has it; None where nobody has, or whoever had is dead."""
+        return self._by(max(self._numbers(), default=0))
+
+    def _by(self, last: int) -> leases.Owner | None:
+        owner = self.files.cat_file(self._at(last)).decode() if last else ""
+        if owner == "":
+            return None
+        silent = time.time() - self.files.modified(self._at(last)).timestamp()
+        return None if silent > leases.EXPIRES or leases.gone(owner) else leases.Owner.of(owner, silent)
+
+    @_refused()
+    def _try(self) -> bool:
+        last = max(self._numbers(), default=0)
+        if self._by(last) is not None:
+            return False
+        self._mine = self._at(last + 1)
+        try:
+            self.files.pipe_file(self._mine, self.owner.encode(), mode="create")
+        except FileExistsError:  # another was faster
+            return False
+        return True
+
+    def _numbers(self) -> list[int]:
+        try:
+            return [int(path.rpartition("/")[2]) for path in self.files.ls(self.place, detail=False)]
+        except FileNotFoundError:
+            return []
+
+    def _at(self, number: int) -> str:
+        return f"{self.place}/{number:06}"
+
+    @_refused()
+    def _show_life(self) -> None:
+        self.files.pipe_file(self._mine, self.owner.encode())
+
+    @_refused()
+    def _drop(self) -> None:
+        """Leave an empty object: were it removed, two might find the same number free, one of them late."""
+        self.files.pipe_file(self._mine, b"")
