@@ -116,13 +116,13 @@ def shadows(
     row(name, f"{together:.2f} s a model", f"{alone:.2f} s a model", f"{alone / together:.1f} times as many")
 
 
-def surrogates(device: torch.device, queries: int) -> None:
+def surrogates(device: torch.device) -> None:
     pixels, answers = torch.rand(10_000, 1, 28, 28), F.log_softmax(5 * torch.randn(10_000, 10), dim=1)
     pool, learnt = normalise(pixels).to(device), answers.to(device)
     accelerator = "gpu" if device.type == "cuda" else "cpu"
     settings = {"mean": LENET.mean, "std": LENET.std, "epochs": 10, "lr": 1e-3, "batch_size": BATCH}
     trainer = SurrogateTrainer(network=MLP, accelerator=accelerator, **settings)
-    asked = torch.stack([torch.randperm(10_000)[:queries] for _ in range(10)])
+    asked = torch.stack([torch.randperm(10_000)[:3000] for _ in range(10)])
     lesson = Lesson("published", answers[asked], squared_error)
     together = seconds(lambda: trainer.train(pixels, asked, [lesson], seeds=range(10)))
     loops = seconds(lambda: bare_surrogates(10, pool, learnt))
@@ -167,7 +167,7 @@ def main() -> None:
     lenet = replace(RECIPE, epochs=some(50, 1))
     models = 2 * some(32, 1)
     shadows(f"{models} LeNet shadow models", LENET, grey, lenet, models, timed=3, device=device)
-    surrogates(device, some(3_000, 64))
+    surrogates(device)
     precisions(device, some(50, 1))
     colour = DataSet("random", 10, random_images(some(10_000, 128), 3, 32), random_images(some(1_000, 50), 3, 32), "0",
                      (0.5,) * 3, (0.25,) * 3)  # fmt: skip
