@@ -63,6 +63,8 @@ def svg(panel: Panel) -> Markup:
             node.insert(0, title)
         if node.tag == f"{{{SVG}}}g":
             node.attrib.pop("id", None)
+        if path := node.get("d"):  # hundredths of a pixel, for a page of many plots to be light
+            node.set("d", " ".join(sub(r"(\.\d\d)\d+", r"\1", path).split()))
         if style := node.get("style"):
             style = sub(r"#[0-9a-f]{6}", lambda colour: f"var({variable(colour[0])})", style)
             node.set("style", sub(r"(font: [\d.]+px)[^;]*", r"\1 system-ui, sans-serif", style))
