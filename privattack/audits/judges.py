@@ -153,8 +153,8 @@ def judge_defence(
         log_probabilities: what each target says of the test part.
 
     Returns:
-        Accuracy, share of changed labels and mean L1 distance to the true probabilities by name; and the defence's
-        microseconds per image, for a batch of the whole test part.
+        Accuracy, share of changed labels, mean L1 distance to the true probabilities and calibration error by name; and
+        the defence's microseconds per image, for a batch of the whole test part.
     """
     pixels, labels = test.pixels(), test.labels
     costs, seconds = [], 0.0
@@ -169,6 +169,9 @@ def judge_defence(
                 "test_accuracy": metrics.proportion((named == labels).numpy()),
                 "labels_changed": metrics.proportion((named != truth.argmax(dim=1)).numpy()),
                 "l1": metrics.mean(distance.double().numpy(), lowest=0.0),
+                "calibration": metrics.calibration_error(
+                    response.double().exp().amax(dim=1).clamp(max=1.0).numpy(), (named == labels).numpy()
+                ),
             }
         )
     microseconds = 1e6 * seconds / (len(test) * len(costs))

@@ -1,6 +1,7 @@
 """Pure functions: arrays in, numbers with 95 % intervals out."""
 
 from privattack.measurement import Measurement
+from privattack.metrics.calibration import calibration_error
 from privattack.metrics.epsilon import (
     epsilon_gaussian,
     epsilon_many_runs,
@@ -26,6 +27,7 @@ __all__ = [
     "attack_accuracy",
     "auc",
     "balanced_accuracy",
+    "calibration_error",
     "clopper_pearson",
     "epsilon_gaussian",
     "epsilon_many_runs",

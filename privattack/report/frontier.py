@@ -13,6 +13,7 @@ from privattack.results.frontier import Behind, Frontier
 COSTS = (
     ("test_accuracy", "users' accuracy", "accuracy that honest users see"),
     ("l1", "distortion", "L1 distance to the true probabilities"),
+    ("calibration", "miscalibration", "calibration error of the answers"),
 )
 
 
@@ -21,7 +22,12 @@ def plots(found: Sequence[Frontier]) -> list[Panel]:
 
     Reference lines are the undefended service and an attacker who never queries.
     """
-    return [_plot(frontier, *cost) for frontier in found for cost in COSTS]
+    return [
+        _plot(frontier, *cost)
+        for frontier in found
+        for cost in COSTS
+        if any(getattr(one.result.service, cost[0]).given for one in frontier.points)
+    ]
 
 
 def _plot(frontier: Frontier, cost: str, short: str, words: str) -> Panel:
@@ -65,7 +71,7 @@ def _table(frontier: Frontier) -> Table:
     words = metric_words(frontier.metric)
     titles = [
         "Defence", "Published attack", "Strongest attacker", "Lost to it", "Honest users' accuracy", "L1 distance",
-        "Microseconds an image", "On the front",
+        "Calibration error", "Microseconds an image", "On the front",
     ]  # fmt: skip
     rows = [_row(frontier, one) for one in sorted(frontier.points, key=lambda one: -one.success.known.value)]
     caption = (
@@ -86,6 +92,7 @@ def _row(frontier: Frontier, one: Behind) -> list[Cell]:
         "-" if lost is None else percent(lost),
         percent(service.test_accuracy),
         number(service.l1),
+        percent(service.calibration),
         "-" if seconds is None else f"{seconds:.0f}",
         "yes" if one in frontier.front else "",
     ]

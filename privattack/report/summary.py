@@ -13,7 +13,7 @@ from privattack.results.result import Job
 from privattack.results.study import comparable, study
 
 PARTS = ("value", "low", "high", "sd")
-COSTS = ("test_accuracy", "labels_changed", "l1")
+COSTS = ("test_accuracy", "labels_changed", "l1", "calibration")
 
 
 def write_summary(path: Path, collection: Collection) -> None:

@@ -12,7 +12,7 @@ from privattack.results.privacy import proved, strongest
 from privattack.results.result import Checked, Result
 
 MANY = 100  # times the images, or targets, above which a figure lies on the bound itself
-OF_THE_SERVICE = ("test_accuracy", "labels_changed", "l1")
+OF_THE_SERVICE = ("test_accuracy", "labels_changed", "l1", "calibration")
 
 State = Literal["holds", "refuted", "undecided"]
 
@@ -22,7 +22,7 @@ class Claim(BaseModel):
 
     Attributes:
         metric: `epsilon` of differential privacy; or of attackers, such as `auc`, `tpr_at_fpr_0.01`, `accuracy`,
-            `fidelity`; or of what honest users get: `test_accuracy`, `labels_changed`, `l1`.
+            `fidelity`; or of what honest users get: `test_accuracy`, `labels_changed`, `l1`, `calibration`.
         at_most, at_least: the bound; one of them.
         attacker: whose figure; that of every attacker who queries, where it is left out.
     """

@@ -118,4 +118,5 @@ def _scales(point: Behind) -> tuple[float, ...]:
     service = point.result.service
     paid = [service.l1.known.value if service.l1.given else 0.0]
     paid += [-service.test_accuracy.known.value if service.test_accuracy.given else 0.0]
+    paid += [service.calibration.known.value if service.calibration.given else 0.0]
     return (point.success.known.value, *paid)

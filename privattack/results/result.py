@@ -78,6 +78,8 @@ class Service(Part):
         test_accuracy: of the defended answers.
         labels_changed: share of the test images whose label the defence changes.
         l1: mean distance between defended and true probabilities, from 0 to 2.
+        calibration: expected calibration error of the defended answers, from 0 to 1; missing in older results, and
+            where only a look into the model would tell.
     """
 
     images: int
@@ -88,6 +90,7 @@ class Service(Part):
     test_accuracy: Figure
     labels_changed: Figure
     l1: Figure
+    calibration: Figure = Measurement.missing(0, "nobody measured it")
 
 
 class Remote(Part):

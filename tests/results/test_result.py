@@ -28,7 +28,7 @@ def test_a_result_is_read_back_as_it_was_written_part_by_part_in_its_order(made,
 
 
 ORDER = (
-    "images", "unique_images", "refused", "rounds", "money", "test_accuracy", "labels_changed", "l1",
+    "images", "unique_images", "refused", "rounds", "money", "test_accuracy", "labels_changed", "l1", "calibration",
 )  # fmt: skip
 
 
