@@ -41,18 +41,17 @@ def test_a_defence_lies_on_the_front_unless_another_is_no_worse_in_anything(resu
     assert [one.name for one in frontier.front] == ["none", "mad, defence.epsilon 0.9", "mad, defence.epsilon 0.5"]
     said, useless = fronts([frontier])
     assert said.startswith(
-        "Of 4 services, none, mad, defence.epsilon 0.9 and mad, defence.epsilon 0.5 lie on the front"
+        "On the front of 4 services lie no defence, mad, defence.epsilon 0.9 and mad, defence.epsilon 0.5: behind each"
     )
-    assert useless.startswith("Noise costs the strongest attacker nothing")
+    assert useless == "Compared image by image, the strongest attacker loses nothing that can be measured to noise."
 
 
 def test_plots_have_a_line_for_the_strengths_of_a_defence_and_reference_lines(results):
     accuracy, distortion = plots(frontiers(results))
-    names = [trace.name for trace in distortion.plot.data if trace.mode == "markers"]
-    assert len(names) == 4
-    (line,) = [trace for trace in distortion.plot.data if trace.mode == "lines"]
+    assert len(distortion.plot.dots) == 4
+    (line,) = distortion.plot.curves
     assert line.x == (0.5, 0.9)
-    assert {shape.y0 for shape in accuracy.plot.layout.shapes} == {0.5, 0.9}
+    assert {one.at for one in accuracy.plot.references} == {0.5, 0.9}
 
 
 def test_the_table_names_the_strongest_among_how_many_and_what_it_loses(results):
