@@ -43,9 +43,8 @@ def _sentence(attack: str, points: dict[int, Attacker]) -> str | None:
         (fewer, more): difference(points[more], points[fewer], "fidelity", comparisons=len(steps))
         for fewer, more in steps
     }
-    gains = [
-        f"{apart(gap) if is_clear(gap) else 'nothing that can be measured'} from {count(fewer)} to {count(more)}"
-        for (fewer, more), gap in gaps.items()
-        if gap.given
-    ]
+    words = {step: f"from {count(step[0])} to {count(step[1])}" for step, gap in gaps.items() if gap.given}
+    gains = [f"{apart(gaps[step])} {where}" for step, where in words.items() if is_clear(gaps[step])]
+    if level := [where for step, where in words.items() if not is_clear(gaps[step])]:
+        gains.append(f"nothing that can be measured {joined(level)}")
     return f"with more queries {attack} gains in fidelity: {joined(gains)}." if gains else None
