@@ -116,8 +116,8 @@ def test_defences_have_a_winner_each_and_share_the_sentence_on_a_strategy(make, 
     assert said[0].startswith("no defence: at 300 queries activethief is the best attack")
     assert said[1].startswith("label_only: at 1,000 queries activethief is the best attack: 95.0 %")
     assert (
-        "activethief beats mea (random queries) with no defence at 100 and 300 queries and with label_only at 1,000 queries, "
-        "by 6.0 points [4.3, 7.7] where it is surest."
+        "activethief beats mea (random queries) with no defence at 100 and 300 queries and with label_only at 1,000 "
+        "queries, by 6.0 points [4.3, 7.7] where it is surest."
     ) in said
 
 
