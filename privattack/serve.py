@@ -70,6 +70,8 @@ def served_by(config: DictConfig, *, name: str, most: int) -> "Served":
     defence, monitor = make(config, "defence", Defence), make(config, "monitor", Monitor)
     if monitor.accounts != 1:
         raise SettingError({"monitor.accounts": monitor.accounts}, "a server watches each API key alone; use 1")
+    if monitor.pace is not None:
+        raise SettingError({"monitor.pace": monitor.pace}, "a server does not know who slows down; use null")
     split = split_of(config, data)
     parts = target_parts(config, data, split, defence)
     store, device = open_store(config.store), device_of(config.trainer.accelerator)

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from privattack import metrics
+from privattack.attacks.extraction.learning.averaging import Averaged
 from privattack.attacks.membership.base import Inference
 from privattack.attacks.membership.shadow import Answers, Auxiliary, ShadowAttack, ShadowModel, told
 from privattack.audits.base import Audit, Outcome
@@ -23,6 +24,7 @@ from privattack.data.images import DataSet, LabelledImages
 from privattack.data.shadow_pool import ShadowPool
 from privattack.defences.base import Defence
 from privattack.defences.owner import Owner
+from privattack.defences.repeated import Repeated
 from privattack.errors import UserError
 from privattack.models.shadow_bank import BankOrder, ShadowBank
 from privattack.randomness import derive, generator
@@ -132,6 +134,9 @@ class ShadowAudit(Audit):
         asked: list[LabelledImages] = []
         services: list[Service] = []
         imitations = [] if bank is None else _imitations(self.defence, bank, self.data)
+        counter = self.defence.imitation().counter()
+        repeats = 1 if counter.copies else counter.repeats
+        averaging: list[Defence] = [Repeated(one, repeats=repeats) for one in imitations]
         seconds, written = 0.0, {"pool": self.pool.origin.numpy()}
         written["pool_membership"] = np.stack([everyone for _, everyone, _ in attacked])
         for count, one in enumerate(self.rounds):
@@ -143,6 +148,13 @@ class ShadowAudit(Audit):
                 services.append(victim.open(budget=self.budget, seed=session))
                 started = time.perf_counter()
                 inferred = self.attack.run(services[-1], others, seed=one.seed)
+                if repeats > 1:  # of fresh noise
+                    again = self._auxiliary(bank, averaging, one)
+                    again = again if number is None else again.without(number)
+                    services.append(victim.open(budget=repeats * self.budget, seed=derive(session, "average")))
+                    front = Averaged(services[-1], repeats=repeats, copies=False)
+                    averaged = self.attack.run(front, again, seed=one.seed)
+                    inferred += [replace(found, name=f"{found.name}_averaged") for found in averaged]
                 seconds += time.perf_counter() - started
                 membership = everyone[one.candidates.numpy()]
                 inferences.append([*inferred, cross_fitted(auxiliary.candidates, membership, seed=one.seed)])

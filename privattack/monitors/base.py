@@ -1,5 +1,6 @@
 """What every monitor is, and what follows from its alarm."""
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Literal
@@ -8,7 +9,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from privattack.checks import Few, checked
+from privattack.checks import MOST, Count, Few, checked
 from privattack.defences.base import Counter, Defence
 from privattack.randomness import derive
 
@@ -23,11 +24,14 @@ class Monitor(ABC):
         policy: what follows from an alarm: `log` answers on; `refuse` answers none of the batch that raised it;
             `degrade` answers with labels from then on; `ban` answers nothing more. What is not answered is equal odds.
         accounts: over how many accounts attackers spread their queries, image by image.
+        pace: how many images attackers who slow down ask through an account before the monitor forgets them, as one
+            does that starts anew each day; None for those who do not.
     """
 
-    def __init__(self, *, policy: Policy = "log", accounts: Few = 1) -> None:
+    def __init__(self, *, policy: Policy = "log", accounts: Few = 1, pace: Count | None = None) -> None:
         self.policy = policy
         self.accounts = accounts
+        self.pace = pace
 
     def guarding(self, defence: Defence) -> Defence:
         """Return a defence behind this monitor."""
@@ -69,7 +73,8 @@ class Watched(Defence):
     def __init__(self, defence: Defence, monitor: Monitor, watching: Sequence[Monitor] = ()) -> None:
         self.defence = defence
         self.monitor = monitor
-        self.watching = watching
+        self.watching = [*watching]
+        self.periods = [0] * len(watching)
         self.alarmed = [False] * len(watching)
         self.asked = 0
         self.alarm: int | None = None
@@ -84,12 +89,24 @@ class Watched(Defence):
             return answers
         self.answered = True
         answers = answers.clone()
-        accounts = (self.asked + torch.arange(len(pixels))) % len(self.watching)
-        for account, monitor in enumerate(self.watching):
-            rows = (accounts == account).nonzero().flatten()
-            answers[rows] = self._account(account, monitor, answers[rows], pixels[rows], rows)
+        places = self.asked + torch.arange(len(pixels))
+        for account in range(len(self.watching)):
+            rows = (places % len(self.watching) == account).nonzero().flatten()
+            # A batch may go on in the next period, in which the monitor has forgotten.
+            periods = places[rows] // len(self.watching) // (self.monitor.pace or MOST)
+            for period in periods.unique().tolist():
+                some = rows[periods == period]
+                monitor = self._in_period(account, period)
+                answers[some] = self._account(account, monitor, answers[some], pixels[some], some)
         self.asked += len(pixels)
         return answers
+
+    def _in_period(self, account: int, period: int) -> Monitor:
+        """Return who watches an account: anew in each period."""
+        if period != self.periods[account]:
+            self.periods[account] = period
+            self.watching[account] = self.watching[account].session(period)
+        return self.watching[account]
 
     def _account(
         self,
@@ -134,8 +151,10 @@ class Watched(Defence):
         return Watched(self.defence.session(seed), self.monitor, watching)
 
     def honest(self, seed: int) -> "Watched":
-        """Return the same for a client with a single account."""
-        return Watched(self.defence.session(seed), self.monitor, [self.monitor.session(seed)])
+        """Return the same for a client with a single account who has no reason to slow down."""
+        usual = copy.copy(self.monitor)
+        usual.pace = None
+        return Watched(self.defence.session(seed), usual, [self.monitor.session(seed)])
 
     def imitation(self) -> Defence:
         """Return the imitation of the defence: attackers' own models are not watched."""

@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt64
 from pydantic import Field
 from torch import Tensor
 
-from privattack.checks import Few, Seed, checked
+from privattack.checks import Count, Few, Seed, checked
 from privattack.monitors.base import Monitor, Policy
 
 
@@ -39,8 +39,9 @@ class NearDuplicates(Monitor):
         salt: Seed = 0,
         policy: Policy = "log",
         accounts: Few = 1,
+        pace: Count | None = None,
     ) -> None:
-        super().__init__(policy=policy, accounts=accounts)
+        super().__init__(policy=policy, accounts=accounts, pace=pace)
         self.levels = levels
         self.window = window
         self.hashes = hashes
@@ -52,7 +53,7 @@ class NearDuplicates(Monitor):
 
     def session(self, seed: int) -> "NearDuplicates":
         """Return the monitor of one client; see the base class."""
-        names = ("levels", "window", "hashes", "shared", "salt", "policy", "accounts")
+        names = ("levels", "window", "hashes", "shared", "salt", "policy", "accounts", "pace")
         return NearDuplicates(**{name: getattr(self, name) for name in names})
 
     def suspects(self, pixels: Float[Tensor, "c h w"], winner: int) -> bool:

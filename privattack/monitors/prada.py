@@ -35,8 +35,9 @@ class Prada(Monitor):
         every: Count = 10,
         policy: Policy = "log",
         accounts: Few = 1,
+        pace: Count | None = None,
     ) -> None:
-        super().__init__(policy=policy, accounts=accounts)
+        super().__init__(policy=policy, accounts=accounts, pace=pace)
         self.delta = delta
         self.enough = enough
         self.every = every
@@ -48,7 +49,7 @@ class Prada(Monitor):
 
     def session(self, seed: int) -> "Prada":
         """Return the monitor of one client; see the base class."""
-        settings = {name: getattr(self, name) for name in ("delta", "enough", "every", "policy", "accounts")}
+        settings = {name: getattr(self, name) for name in ("delta", "enough", "every", "policy", "accounts", "pace")}
         return Prada(**settings)
 
     def suspects(self, pixels: Float[Tensor, "c h w"], winner: int) -> bool:

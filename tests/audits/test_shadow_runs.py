@@ -123,3 +123,13 @@ def test_noise_that_is_fresh_is_each_targets_own(tmp_path, monkeypatch):
     monkeypatch.setattr(LocalVictim, "open", noted)
     run_in(tmp_path / "a", "attack=gap", "targets=3", "shadow.count=6", settings=SHADOW)
     assert len(set(seeds)) == len(seeds) == 3
+
+
+def test_who_asks_again_where_noise_is_fresh_is_an_attacker_of_their_own_and_pays_for_it(tmp_path):
+    settings = ("attack=lira", "shadow.count=4", "defence=noise")
+    fresh = run_in(tmp_path / "a", *settings, "defence.fresh=true", settings=SHADOW)
+    lasting = run_in(tmp_path / "b", *settings, settings=SHADOW)
+    assert [one["name"] for one in fresh["attackers"]] == ["lira", "lira_averaged", "blind"]
+    assert [one["name"] for one in lasting["attackers"]] == ["lira", "blind"]
+    assert fresh["service"]["images"] == 10 * lasting["service"]["images"]
+    assert fresh["service"]["unique_images"] == lasting["service"]["unique_images"]

@@ -64,6 +64,25 @@ def test_who_spreads_queries_over_accounts_is_found_later_or_not_at_all(made_of_
     assert spread is None or spread > alone
 
 
+def test_who_slows_down_is_forgotten_in_between_and_an_honest_client_is_not(natural):
+    twice = torch.cat([natural[:6], natural[:6]])
+    assert alarm_of(NearDuplicates(pace=6), twice) is None
+    assert alarm_of(NearDuplicates(pace=7), twice) == 7
+    assert alarm_of(NearDuplicates(pace=3, accounts=2), twice, batch=5) is None
+    honest = Watched(NoDefence(), NearDuplicates(pace=6)).honest(0)
+    honest(torch.zeros(12, 10).log_softmax(dim=1), twice)
+    assert honest.alarm == 7
+
+
+def test_who_was_banned_stays_banned_when_the_monitor_has_forgotten(natural):
+    defence = Watched(NoDefence(), NearDuplicates(policy="ban", pace=2)).session(0)
+    said = torch.eye(10)[torch.zeros(4, dtype=torch.int64)].log_softmax(dim=1)
+    answers = defence(said, torch.cat([natural[:1], natural[:1], natural[5:7]]))
+    assert defence.alarm == 2
+    assert torch.equal(answers[0], said[0])
+    assert torch.allclose(answers[1:], torch.full((3, 10), -torch.tensor(10.0).log()))
+
+
 @pytest.mark.parametrize("policy", ["log", "refuse", "degrade", "ban"])
 def test_what_follows_from_an_alarm(natural, policy):
     asked = torch.cat([natural[:3], natural[:1], natural[5:7]])
