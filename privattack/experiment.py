@@ -103,7 +103,7 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
     Args:
         config: the composed settings.
         choices: the option chosen for each group, for names in the result.
-        folder: exists; `result.json` appears in it last.
+        folder: exists; `result.json` appears in it once all else is there, but for what `logger` writes.
 
     Returns:
         What stands in `result.json`.
@@ -141,9 +141,9 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
     write_scores(folder, {verdict.name: verdict.images for verdict in outcome.verdicts})
     with with_path(folder):
         write_events(logger, result, list(outcome.curves))
+    result.write(folder)
     if others is not None:
         tell(others, result, {"target": attacked.history, "surrogate": outcome.curves})
-    result.write(folder)
     print(box(result), table(result, folder), sep="\n")
     return result
 

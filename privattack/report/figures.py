@@ -19,7 +19,9 @@ def write_figures(collection: Collection, folder: Path, form: str) -> list[Path]
     written: list[Path] = []
     for section in sections(collection):
         for panel in section.panels:
-            name = re.sub(r"[^\w.=-]+", "_", f"{section.title}-{panel.title}")[:120].lower()
+            name = re.sub(r"[^\w.=-]+", "_", f"{section.title}-{panel.title}").lower()
+            # A file name has 255 bytes, not letters.
+            name = name.encode()[:120].decode(errors="ignore")
             place = folder / f"{len(written) + 1:02}-{name}.{form}"
             save(panel, place)
             written.append(place)

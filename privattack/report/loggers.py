@@ -1,5 +1,6 @@
 """Loggers of Lightning, which are told a finished run: its settings, its trainings and its figures."""
 
+import logging
 from collections.abc import Iterable, Mapping
 
 from lightning.pytorch.loggers import Logger
@@ -8,6 +9,8 @@ from privattack.results.naming import attributes
 from privattack.results.result import Result
 
 Row = Mapping[str, float]
+
+log = logging.getLogger(__name__)
 
 
 def figures_of(result: Result) -> dict[str, float]:
@@ -24,11 +27,18 @@ def figures_of(result: Result) -> dict[str, float]:
 
 
 def tell(logger: Logger, result: Result, trainings: Mapping[str, Iterable[Row]]) -> None:
-    """Tell a logger a run.
+    """Tell a logger a run whose result is written; a logger that fails is a warning.
 
     Args:
         trainings: of `target` and `surrogate`, a row per epoch.
     """
+    try:
+        _tell(logger, result, trainings)
+    except Exception as error:  # whatever somebody's logger raises
+        log.warning("logger: %s could not be told this run (%s).", type(logger).__name__, error)
+
+
+def _tell(logger: Logger, result: Result, trainings: Mapping[str, Iterable[Row]]) -> None:
     logger.log_hyperparams(attributes(result.run))
     last = 0
     for model, rows in trainings.items():

@@ -26,12 +26,14 @@ def plots(results: Sequence[Result]) -> list[Panel]:
 def _claims(title: str, group: Sequence[Standing]) -> Panel:
     finite = [one.claim for one in group if one.claim is not None]
     endless = 4 * max(finite, default=1.0)  # where the axis has the claim of a training without noise
-    claims = {one.claim or endless: one for one in sorted(group, key=lambda one: one.claim or endless)}
+    ordered = sorted(group, key=lambda one: one.claim or endless)
+    claims = [one.claim or endless for one in ordered]
     curves = [
-        Curve("claim", sorted(finite), sorted(finite), COIN, markers=0),
-        Curve("ceiling", [*claims], [one.bound.ceiling for one in claims.values()], LOOKS["blind"]),
-        Curve("attackers prove", [*claims], [one.bound.epsilon for one in claims.values()], LOOKS["adaptive"]),
+        Curve("ceiling", claims, [one.bound.ceiling for one in ordered], LOOKS["blind"]),
+        Curve("attackers prove", claims, [one.bound.epsilon for one in ordered], LOOKS["adaptive"]),
     ]
+    if finite:
+        curves.insert(0, Curve("claim", sorted(finite), sorted(finite), COIN, markers=0))
     ticks = {claim: "none" if claim == endless else f"{claim:.3g}" for claim in claims}
     plot = Plot(Axis("epsilon that is claimed", log=True, ticks=ticks), Axis("epsilon"), curves)
     described = (

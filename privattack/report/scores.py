@@ -24,8 +24,8 @@ def rocs(runs: Sequence[Finished]) -> list[Panel]:
         if len(behind := by_defence(group)) > 1:
             curves = []
             for number, (name, (run, *_)) in enumerate(behind.items()):
-                best = next(one.name for one in ranked(run.result.having(*QUERYING)) if one.name in run.rocs)
-                curves += _curve(f"{name}: {best}", run, best, look(number))
+                judged = [one.name for one in ranked(run.result.having(*QUERYING)) if one.name in run.rocs]
+                curves += [curve for best in judged[:1] for curve in _curve(f"{name}: {best}", run, best, look(number))]
             panels.append(_roc(f"{title}: the best attacker on each defence", curves, _floor(group)))
     several = bool(panels)
     for title, run in _titled(drawn):

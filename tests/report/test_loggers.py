@@ -1,8 +1,11 @@
 import csv
 
 import pytest
+from lightning.pytorch.loggers import CSVLogger
 
 from privattack.errors import UserError
+from privattack.report.loggers import tell
+from tests.made_up_results import measurement, typed
 from tests.running import run_in
 
 SMALL = ["data=digits", "target=mlp", "debug=fast", "budget=40", "trainer=cpu"]
@@ -35,3 +38,13 @@ def test_a_logger_that_does_not_take_its_settings_is_refused_before_anything_is_
 def test_debug_runs_every_part_once(tmp_path):
     config = run_in(tmp_path / "run", settings=SMALL)["run"]["config"]
     assert (config["repetitions"], config["target"]["epochs"], config["shadow"]["count"]) == (1, 1, 4)
+
+
+class Broken(CSVLogger):
+    def log_hyperparams(self, *_: object) -> None:
+        raise ValueError("no such name")
+
+
+def test_a_logger_that_fails_costs_no_result(make_result, tmp_path, caplog):
+    tell(Broken(str(tmp_path)), typed(make_result({"loss": {"accuracy": measurement(0.6)}})), {})
+    assert caplog.messages == ["logger: Broken could not be told this run (no such name)."]

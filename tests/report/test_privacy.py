@@ -3,6 +3,7 @@
 import pytest
 
 from privattack.findings.findings import findings
+from privattack.report.draw import save
 from privattack.report.privacy import plots, tables
 from privattack.results.claims import Claim, check_claims
 from privattack.results.privacy import standings, strongest
@@ -131,3 +132,12 @@ def test_the_page_draws_claims_against_proofs_and_privacy_against_accuracy(audit
     (table,) = tables(results)
     assert [row[0] for row in table.rows] == ["none", "dp_sgd_noiseless", "dp_sgd", "dp_sgd_strong"]
     assert [row[1] for row in table.rows] == ["nothing", "nothing", "3.00", "0.50"]
+
+
+def test_trainings_without_noise_that_claim_nothing_are_drawn_too(audited, tmp_path):
+    results = typed([audited("none", 3.0), *(audited(f"dp_sgd_{n}", n / 10, private=True) for n in (1, 2))])
+    claims = plots(results)[0]
+    assert [curve.name for curve in claims.plot.curves] == ["ceiling", "attackers prove"]
+    assert [len(curve.x) for curve in claims.plot.curves] == [2, 2]
+    save(claims, tmp_path / "claims.svg")
+    assert (tmp_path / "claims.svg").stat().st_size > 0
