@@ -102,10 +102,11 @@ class ObjectStore(ModelStore):
             everywhere = BucketLease(self.files, f"{self.root}/claims/{name}")
             with self._writing():
                 held = everywhere.take(wait=wait)
+            if not held:
+                yield None
+                return
             try:
-                if not held:
-                    yield None
-                elif self._fetch(name) and (found := self._read(self.folder / name, put_aside=True)) is not None:
+                if self._fetch(name) and (found := self._read(self.folder / name, put_aside=True)) is not None:
                     yield replace(here, stored=found)
                 else:
                     if self.files.exists(self._object(name)):
@@ -179,11 +180,13 @@ class BucketLease(leases.Lease):
         last = max(self._numbers(), default=0)
         if self._by(last) is not None:
             return False
-        self._mine = self._at(last + 1)
+        mine = self._at(last + 1)
         try:
-            self.files.pipe_file(self._mine, self.owner.encode(), mode="create")
-        except FileExistsError:  # another was faster
-            return False
+            self.files.pipe_file(mine, self.owner.encode(), mode="create")
+        except FileExistsError:  # another was faster, or it is this one, whose answer was lost
+            if self.files.cat_file(mine).decode() != self.owner:
+                return False
+        self._mine = mine
         return True
 
     def _numbers(self) -> list[int]:

@@ -20,16 +20,25 @@ OTHER = StoredModel({"weight": torch.zeros(6)})
 
 pytest.importorskip("s3fs")
 moto = pytest.importorskip("moto.server")
+S3Response = pytest.importorskip("moto.s3.responses").S3Response
 numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
 def server():
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    lock, put = threading.Lock(), S3Response.put_object  # which looks whether there is one, and then puts
+
+    def put_one_at_a_time(*arguments):
+        with lock:
+            return put(*arguments)
+
+    S3Response.put_object = put_one_at_a_time
     server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     yield "http://{}:{}".format(*server.get_host_and_port())
     server.stop()
+    S3Response.put_object = put
 
 
 @pytest.fixture
@@ -80,7 +89,17 @@ def test_many_on_two_machines_train_a_model_once(machine):
     assert next(count) == 1
 
 
-def test_of_two_that_have_trained_a_model_the_first_is_used_by_both(machine):
+def test_who_does_not_wait_leaves_another_machine_its_claim(machine):
+    first, second, name = machine("first"), machine("second"), fingerprint(RECIPE)
+    with first.claim(RECIPE):
+        with second.claim(RECIPE, wait=False) as claim:
+            assert claim is None
+        assert second.owner_of(name) is not None
+    assert second.owner_of(name) is None
+
+
+def test_of_two_that_have_trained_a_model_the_first_is_used_by_both(machine, monkeypatch):
+    monkeypatch.setattr(leases, "HEARTBEAT", 1000)
     first, second = machine("first"), machine("second")
     with second.claim(RECIPE) as claim:
         for name in first.files.ls(f"{first.root}/claims/{fingerprint(RECIPE)}", detail=False):
