@@ -34,7 +34,7 @@ BAD = {
     "attack=foo": (2, "attack=foo: there is no such option; choose one of "),
     "attack=[1,2]": (2, "attack=[1,2]: there is no such option; choose one of activethief"),
     "data=[null]": (2, "data=[null]: there is no such option; choose one of arrays"),
-    "defence=null": (2, "defence=null: there is no such option; choose one of chain, flatten, label_only, "),
+    "defence=null": (2, "defence=null: there is no such option; choose one of adaptive_misinformation, chain, "),
     "experiment=foo": (
         2,
         "experiment=foo: there is no such option; choose one of cifar, defences, extraction, ",
