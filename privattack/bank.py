@@ -37,7 +37,7 @@ class Settings:
     """The program's own settings.
 
     Args:
-        days, gigabytes: prune: removes models that were made longer ago, and then the oldest until no more is left.
+        days, gigabytes: prune: removes models last used longer ago, then the longest unused until no more is left.
         results: prune: where results are; models that they refer to stay, and are told,
         referred: unless this is true.
         delete: prune: false only tells what would be removed.

@@ -167,19 +167,21 @@ class BankOrder:
         Raises:
             UserError: a training fails, or the store cannot be written.
         """
-        missing = [task for task in self.tasks if self.store.find(task.address) is None]
         workshop = Workshop(self.pool, self.data.test, self.settings.recipe, self.store.absolute())
-        trained = _train(missing, workshop, self.settings, self.device, self.progress)
-        stored = []
-        for task in self.tasks:
-            model = self.store.find(task.address)
-            assert model is not None
-            stored.append(model)
+        stored: dict[int, StoredModel] = {}
+        trained = 0
+        while True:  # once more where a model went meanwhile, as by `prune`
+            missing = [task for task in self.tasks if task.number not in stored]
+            stored |= {task.number: model for task in missing if (model := self.store.find(task.address)) is not None}
+            missing = [task for task in missing if task.number not in stored]
+            if not missing:
+                break
+            trained += _train(missing, workshop, self.settings, self.device, self.progress)
         return ShadowBank(
             self.architecture,
             self.pool,
             self.halves,
-            stored,
+            [stored[task.number] for task in self.tasks],
             fingerprints=[fingerprint(task.address) for task in self.tasks],
             trained=trained,
             recipe=self.settings.recipe,

@@ -17,6 +17,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -34,6 +35,7 @@ from privattack.errors import UserError
 from privattack.models import leases
 from privattack.models.damaged import DAMAGED, set_aside
 
+MODELS = "[0-9a-f]" * 16 + "/recipe.json"  # what else is there has other names
 GONE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
 
@@ -92,7 +94,11 @@ class ModelStore:
         Raises:
             UserError: a file cannot be read.
         """
-        return self._read(self.folder / fingerprint(recipe), put_aside=False)
+        found = self._read(folder := self.folder / fingerprint(recipe), put_aside=False)
+        if found is not None:
+            with suppress(OSError):  # as where nothing may be written
+                os.utime(folder)  # the older, the sooner pruned
+        return found
 
     def __str__(self) -> str:
         return str(self.folder)
@@ -103,7 +109,7 @@ class ModelStore:
 
     def costs(self) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
         """Yield the recipe of each model that is there, and what its training took."""
-        for path in self.folder.glob("*/recipe.json"):
+        for path in self.folder.glob(MODELS):
             with suppress(OSError, *DAMAGED):  # told when the model is used
                 facts = json.loads(path.read_text())
                 yield facts["recipe"], facts.get("cost", {})

@@ -18,7 +18,7 @@ def store(tmp_path):
     for days in range(4):
         store.obtain({"days": days}, lambda _: StoredModel({"weight": torch.zeros(1000)}))
         made = now - 86_400 * days - 60
-        os.utime(store.folder / fingerprint({"days": days}) / "recipe.json", (made, made))
+        os.utime(store.folder / fingerprint({"days": days}), (made, made))
     (tmp_path / "outputs/run").mkdir(parents=True)
     told = {"target": {"fingerprint": fingerprint({"days": 3})}}
     (tmp_path / "outputs/run/result.json").write_text(json.dumps(told))
@@ -71,6 +71,29 @@ def test_what_killed_processes_left_goes_and_what_a_living_one_is_at_stays(prune
     FolderLease(store.folder / "claims/alive").take(wait=False)
     assert "1 leavings" in prune(days=1.0)
     assert (dead.exists(), alive.exists()) == (False, True)
+
+
+def test_a_model_that_was_used_is_as_new(prune, store):
+    store.find({"days": 2})
+    prune(days=1.5)
+    assert ages(store) == [0, 1, 2, 3]
+
+
+def test_what_a_killed_prune_left_goes_and_a_model_that_a_process_is_at_stays(prune, store):
+    left = store.folder / f".{fingerprint({'days': 2})}.removed-1"
+    (store.folder / fingerprint({"days": 2})).rename(left)
+    claim = FolderLease(store.folder / "claims" / fingerprint({"days": 1}))
+    claim.take(wait=False)
+    assert "of 3 models (0.0 MB) 0 (0.0 MB) are removed, and 1 leavings" in prune(days=0.5)
+    claim.release()
+    assert not left.exists()
+    assert ages(store) == [0, 1, 3]
+
+
+def test_without_the_folder_of_results_nothing_goes_that_they_may_refer_to(prune, store, tmp_path):
+    with pytest.raises(UserError, match=r"^bank\.results=.*none: there is no such folder"):
+        prune(days=2.0, results=str(tmp_path / "none"))
+    assert ages(store) == [0, 1, 2, 3]
 
 
 def test_where_nothing_says_what_is_to_go_nothing_does(prune, store, tmp_path):

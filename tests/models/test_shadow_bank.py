@@ -1,6 +1,7 @@
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -101,6 +102,20 @@ def test_a_damaged_model_is_trained_again_and_no_other(obtain, tmp_path):
     second = obtain(4)
     assert second.trained == 1
     assert torch.equal(second.on_pool(1), expected)
+
+
+def test_a_model_that_is_removed_while_others_are_trained_is_trained_again(obtain, tmp_path, monkeypatch):
+    def then_lose_one(*arguments: object) -> int:
+        trained = train(*arguments)
+        for folder in [*(tmp_path / "store").glob("*/recipe.json")][: 2 - len(removed)]:
+            removed.append(folder)
+            shutil.rmtree(folder.parent)
+        return trained
+
+    train, removed = shadow_bank._train, []
+    monkeypatch.setattr(shadow_bank, "_train", then_lose_one)
+    assert obtain(4).trained == 6
+    assert obtain(4).trained == 0
 
 
 def test_a_training_that_comes_to_nothing_is_one_sentence(obtain):
