@@ -57,6 +57,10 @@ class DpSgd(Supervised):
             raise SettingError(
                 {"flips": self.flips, "crop": self.crop}, "need false and 0: DP-SGD trains on images as they are"
             )
+        if self.precision != "float32":
+            raise SettingError(
+                {"precision": self.precision}, "needs float32: what is rounded may exceed the norm it is clipped to"
+            )
 
     def optimised(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
         """Return an optimiser of these parameters; SGD by default."""
@@ -140,6 +144,7 @@ class DpSgd(Supervised):
             training, batches, answered,
             seeds=seeds, device=device, after_epoch=[copy, *after_epoch], checkpoint=checkpoint,
         )  # fmt: skip
+        network.copy_to(networks)  # no epoch was left, where a training was killed after the last
         return training.history
 
     def summed(

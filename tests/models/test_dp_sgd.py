@@ -12,7 +12,7 @@ from privattack.attacks.knowledge import Knowledge
 from privattack.attacks.membership.base import Inference
 from privattack.audits.canaries import PrivacyAudit, Said
 from privattack.data.images import LabelledImages
-from privattack.errors import UserError
+from privattack.errors import SettingError, UserError
 from privattack.models.accountants import epsilon_of, noise_for
 from privattack.models.dp_sgd import DpSgd
 from privattack.models.normalised import Normalised
@@ -148,6 +148,11 @@ def test_a_network_that_mixes_images_is_refused(make_images):
     network = nn.Sequential(nn.Conv2d(1, 2, 5), nn.BatchNorm2d(2), nn.Flatten(), nn.LazyLinear(10))
     with pytest.raises(UserError, match="has BatchNorm2d, which mixes the images"):
         RECIPE.fit([network], make_images(20), torch.arange(20).unsqueeze(0), seeds=[0], device=CPU)
+
+
+def test_rounded_gradients_are_refused():
+    with pytest.raises(SettingError, match="precision=bf16: needs float32"):
+        replace(RECIPE, precision="bf16")
 
 
 def test_no_noise_proves_nothing_and_a_large_delta_is_refused():

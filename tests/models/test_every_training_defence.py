@@ -88,6 +88,31 @@ def test_a_killed_training_ends_with_the_bits_of_one_that_was_not(option, make_i
         assert torch.equal(one, other)
 
 
+class Deadly(Checkpoint):
+    """Kills the training when the last epoch is saved."""
+
+    def __call__(self, training):
+        super().__call__(training)
+        if training.epoch == 4:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("option", TRAINED)
+def test_a_training_killed_after_its_last_epoch_is_trained(option, make_images, tmp_path):
+    pool, killed, again = make_images(40), built(0), built(1)
+    (tmp_path / "model").mkdir()
+    path, how = tmp_path / "model" / "training.ckpt", {"seeds": [5], "device": CPU}
+    members = torch.arange(40).unsqueeze(0)
+    whole = built(0)
+    recipe(option).fit([whole], pool, members, **how)
+    with pytest.raises(KeyboardInterrupt):
+        recipe(option).fit([killed], pool, members, **how, checkpoint=Deadly(path))
+    recipe(option).fit([again], pool, members, **how, checkpoint=Checkpoint(path))
+    assert not again.training
+    for one, other in zip(whole.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
 @pytest.mark.parametrize("option", TRAINED)
 def test_a_target_is_watched_as_it_is(option, make_images, tmp_path):
     network, test = built(0), make_images(40, seed=1)
