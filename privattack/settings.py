@@ -61,7 +61,7 @@ class Transfer(Section):
 class Privacy(Section):
     """How canaries are judged; see `audits.canaries`."""
 
-    delta: Annotated[float, Field(gt=0, lt=1)]
+    delta: Annotated[float, Field(gt=0, lt=1)] | None
     thresholds: Literal["corrected", "held_out"]
 
 

@@ -105,6 +105,8 @@ class PrivacyAudit:
     ) -> Iterator[Bound]:
         order = torch.randperm(len(scores), generator=generator(seed, "canaries.held_out")).numpy()
         choosing, judged = {"held_out": (order[::2], order[1::2]), "corrected": (order, order)}[self.thresholds]
+        if len(judged) < 2:  # of which an attacker calls one learnt, and one not
+            return
         level = {"held_out": alpha, "corrected": alpha / len(SHARES)}[self.thresholds]
         for method, epsilon in ONE_RUN.items():
 

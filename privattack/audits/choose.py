@@ -31,6 +31,7 @@ from privattack.errors import SettingError, UserError
 from privattack.make import check_network, make
 from privattack.models.architecture import Architecture, asked_for
 from privattack.models.engines.base import Engine
+from privattack.models.recipes import Recipe
 from privattack.models.shadow_bank import BankOrder, BankSettings
 from privattack.models.store import ModelStore
 from privattack.models.surrogate import SurrogateTrainer
@@ -151,12 +152,23 @@ class _Chooser:
                 progress=config.trainer.progress,
             ),
             self.defence,
-            PrivacyAudit(**config.privacy_audit),
+            self._judge_of_canaries(settings.recipe),
             shadows=config.shadow.count,
             targets=config.targets,
             budget=budget,
             seeds=self.seeds,
         )
+
+    def _judge_of_canaries(self, recipe: Recipe) -> PrivacyAudit:
+        settings = {name: value for name, value in self.config.privacy_audit.items() if value is not None}
+        proved = getattr(recipe, "delta", None)
+        if proved is not None and settings.setdefault("delta", proved) != proved:
+            raise UserError(
+                f"privacy_audit.delta={settings['delta']:g}: the training proves its epsilon at "
+                f"defence.training.delta={proved:g}, and epsilons at different deltas cannot be compared; leave "
+                "privacy_audit.delta out."
+            )
+        return PrivacyAudit(**settings)
 
     def _members(self) -> LabelledImages:
         return self.data.train.take(NOBODY if self.split is None else self.split.members)

@@ -7,9 +7,11 @@ from privattack.findings.contests import placed
 from privattack.findings.subjects import Finding, Subject
 from privattack.results.differences import is_clear, unpaired
 from privattack.results.figures import LOW_RATE, WORDS, share, worded
-from privattack.results.privacy import proved, standings, strongest
+from privattack.results.privacy import at_least, at_most, ceiling, proved, standings, strongest, told_apart
 from privattack.results.proofs import Bound
 from privattack.results.result import Result
+
+DETECTED = 0.01  # below it, an epsilon is shown as 0
 
 
 def epsilon_refuted(subject: Subject) -> Finding | None:
@@ -17,8 +19,9 @@ def epsilon_refuted(subject: Subject) -> Finding | None:
     bound, claim = strongest(subject.result), proved(subject.result)
     if bound is None or claim is None or bound.epsilon <= claim:
         return None
+    least, most = told_apart(bound.epsilon, claim)
     sentence = (
-        f"at 95 % confidence epsilon is at least {bound.epsilon:.2f}, and the training claims {claim:.2f}: the claim "
+        f"at 95 % confidence epsilon is at least {least}, and the training claims {most}: the claim "
         f"is violated ({_how(bound, subject.result)})."
     )
     return Finding(bound.epsilon - claim, sentence, (sentence,))  # each run's own figures
@@ -29,16 +32,17 @@ def epsilon_at_least(subject: Subject) -> Finding | None:
     bound, claim = strongest(subject.result), proved(subject.result)
     if bound is None or epsilon_refuted(subject) is not None:
         return None
-    claimed = f"the training claims {claim:.2f}" if claim is not None else "the training claims nothing"
-    if bound.epsilon > 0:
+    most = at_most(ceiling(subject.result))
+    claimed = "the training claims " + ("nothing" if claim is None else at_most(claim))
+    if bound.epsilon >= DETECTED:
         sentence = (
-            f"at 95 % confidence epsilon is at least {bound.epsilon:.2f}, and {claimed} "
-            f"({_how(bound, subject.result)}; no attacker could have proved more than {bound.ceiling:.2f})."
+            f"at 95 % confidence epsilon is at least {at_least(bound.epsilon)}, and {claimed} "
+            f"({_how(bound, subject.result)}; no attacker could have proved more than {most})."
         )
         return Finding(bound.epsilon, sentence, (sentence,))
     sentence = (
-        f"no attacker proves an epsilon above 0, which is no proof of privacy: with {_canaries(subject.result)} none "
-        f"could have proved more than {bound.ceiling:.2f}; {claimed}."
+        f"no attacker proves an epsilon of {DETECTED} or more, which is no proof of privacy: with "
+        f"{_canaries(subject.result)} none could have proved more than {most}; {claimed}."
     )
     return Finding(0.0, sentence, (sentence,))
 

@@ -6,7 +6,7 @@ from itertools import cycle, product
 from privattack.report.cells import Cell, Line, Table, number, percent
 from privattack.report.drawing import Axis, Curve, Dot, Panel, Plot
 from privattack.report.looks import COIN, LOOKS, MARKERS
-from privattack.results.privacy import Standing, standings
+from privattack.results.privacy import Standing, at_least, at_most, ceiling, standings
 from privattack.results.result import Result
 
 METRICS = {"tpr_at_fpr_0.01": "TPR at 1 % FPR", "tpr_at_fpr_0.001": "TPR at 0.1 % FPR", "auc": "AUC"}
@@ -29,7 +29,7 @@ def _claims(title: str, group: Sequence[Standing]) -> Panel:
     ordered = sorted(group, key=lambda one: one.claim or endless)
     claims = [one.claim or endless for one in ordered]
     curves = [
-        Curve("ceiling", claims, [one.bound.ceiling for one in ordered], LOOKS["blind"]),
+        Curve("ceiling", claims, [ceiling(one.result) for one in ordered], LOOKS["blind"]),
         Curve("attackers prove", claims, [one.bound.epsilon for one in ordered], LOOKS["adaptive"]),
     ]
     if finite:
@@ -86,9 +86,9 @@ def _row(one: Standing) -> list[Cell]:
     how = f"{bound.attacker}, {bound.method}, {bound.right} of {bound.trials} right, thresholds {bound.thresholds}"
     return [
         one.name,
-        "nothing" if one.claim is None else f"{one.claim:.2f}",
-        [Line(f"{bound.epsilon:.2f}"), Line(how, small=True)],
-        f"{bound.ceiling:.2f}",
+        "nothing" if one.claim is None else at_most(one.claim),
+        [Line(at_least(bound.epsilon)), Line(how, small=True)],
+        at_most(ceiling(one.result)),
         *(
             (number if metric == "auc" else percent)(one.success(metric, canaries=canaries))
             for canaries, metric in product((True, False), METRICS)

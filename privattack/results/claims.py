@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from privattack.measurement import Measurement
 from privattack.results.figures import QUERYING, WORDS, widened, worded
-from privattack.results.privacy import proved, strongest
+from privattack.results.privacy import at_most, ceiling, proved, strongest, told_apart
 from privattack.results.result import Checked, Result
 
 MANY = 100  # times the images, or targets, above which a figure lies on the bound itself
@@ -68,19 +68,24 @@ def _check(result: Result, claim: Claim) -> Checked:
 def _check_epsilon(result: Result, claim: Claim) -> Checked:
     """An attacker may refute a claim of privacy; no attacker bears it out, only a proof."""
     bound, proof = strongest(result), proved(result)
-    attacked = "this run does not measure it, for it has no canaries"
-    if bound is not None:
-        attacked = (
-            f"{bound.attacker} ({bound.method}) proves at least {bound.epsilon:.2f}, and could have proved at most "
-            f"{bound.ceiling:.2f}"
-        )
     if claim.at_most is None:
         return _checked(claim, "undecided", f"{claim}: undecided, for a claim of privacy is an at_most.")
-    if bound is not None and bound.epsilon > claim.at_most:
-        return _checked(claim, "refuted", f"{claim}: refuted; {attacked}.")
+    attacked = "this run does not measure it, for it has too few canaries, or none"
+    proves = "nothing" if proof is None else at_most(proof)
+    if bound is not None:
+        refuted = bound.epsilon > claim.at_most
+        least, most = told_apart(bound.epsilon, claim.at_most if refuted or proof is None else proof)
+        attacked = (
+            f"{bound.attacker} ({bound.method}) proves at least {least}, and no attacker could have proved more than "
+            f"{at_most(ceiling(result))}"
+        )
+        if refuted:
+            return _checked(claim, "refuted", f"{claim}: refuted; {attacked}.")
+        if proof is not None and bound.epsilon > proof:
+            said = f"{claim}: undecided; the training's proof of {most} is wrong, for {attacked}."
+            return _checked(claim, "undecided", said)
     if proof is not None and proof <= claim.at_most:
-        return _checked(claim, "holds", f"{claim}: holds; the training proves {proof:.2f}, and {attacked}.")
-    proves = "nothing" if proof is None else f"{proof:.2f}"
+        return _checked(claim, "holds", f"{claim}: holds; the training proves {proves}, and {attacked}.")
     return _checked(claim, "undecided", f"{claim}: undecided; the training proves {proves}, and {attacked}.")
 
 

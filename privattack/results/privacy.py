@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 
 from privattack.measurement import Measurement
 from privattack.results.figures import QUERYING, widened
@@ -47,6 +48,30 @@ def strongest(result: Result) -> Bound | None:
     return max((one for one in bounds if not one.gaussian), key=lambda one: (one.epsilon, one.ceiling), default=None)
 
 
+def ceiling(result: Result) -> float:
+    """Return what the attackers could have proved at most of a mechanism of any kind, by whatever method."""
+    bounds = result.canaries.bounds if result.canaries else []
+    return max((one.ceiling for one in bounds if not one.gaussian), default=0.0)
+
+
+def at_least(epsilon: float, decimals: int = 2) -> str:
+    """Return a lower bound rounded down, so that no more is said than is proved."""
+    return str(Decimal(str(epsilon)).quantize(Decimal(1).scaleb(-decimals), ROUND_DOWN))
+
+
+def at_most(epsilon: float, decimals: int = 2) -> str:
+    """Return an upper bound rounded up."""
+    return str(Decimal(str(epsilon)).quantize(Decimal(1).scaleb(-decimals), ROUND_UP))
+
+
+def told_apart(bound: float, proof: float) -> tuple[str, str]:
+    """Return a lower and an upper bound with the decimals that it takes to see that the lower one is above."""
+    decimals = 2
+    while bound > proof and Decimal(at_least(bound, decimals)) <= Decimal(at_most(proof, decimals)):
+        decimals += 1
+    return at_least(bound, decimals), at_most(proof, decimals)
+
+
 def proved(result: Result) -> float | None:
     """Return the epsilon that the training proves; None where that is nothing."""
     return None if result.target.privacy is None else result.target.privacy.epsilon
@@ -54,7 +79,7 @@ def proved(result: Result) -> float | None:
 
 def standings(results: Sequence[Result]) -> dict[str, list[Standing]]:
     """Return the defences of runs with canaries, by what the runs share: attack, canaries and all else."""
-    audited = [one for one in results if one.canaries]
+    audited = [one for one in results if strongest(one)]
     names = varying(one.run for one in audited)
     shared = ["attack", *(name for name in names if name != "attack" and not below(name, ("defence",)))]
     own = ["defence", *(name for name in names if below(name, ("defence",)))]

@@ -57,6 +57,13 @@ def test_held_out_thresholds_are_judged_on_the_other_half():
     assert 0 < bound.epsilon < bound.ceiling == epsilon_one_run(200, 200, 200, delta=1e-5)
 
 
+@pytest.mark.parametrize(("count", "thresholds"), [(1, "corrected"), (2, "held_out")])
+def test_one_canary_is_too_few_to_call_one_learnt_and_one_not(count, thresholds):
+    learnt = coins(40, count)
+    found = judged(np.random.default_rng(0).normal(size=(40, count)), learnt, targets=True, thresholds=thresholds)
+    assert set(found) == {"many runs", "many runs, Gaussian"}
+
+
 def test_many_runs_choose_canary_and_threshold_on_half_of_the_runs():
     learnt = coins(40, 10)
     scores = np.random.default_rng(0).normal(size=(40, 10))
@@ -126,6 +133,7 @@ def test_what_a_training_proves_stands_beside_what_attackers_do(tmp_path):
     address = json.loads(next((tmp_path / "store").glob("*/recipe.json")).read_text())["recipe"]["recipe"]
     assert (address["class"], address["epsilon"], address["delta"]) == ("DpSgd", 3.0, 1e-3)
     assert [one["state"] for one in result["claims"]] == ["holds", "undecided"]
+    assert {bound["delta"] for bound in result["canaries"]["bounds"]} == {1e-3}
 
 
 @pytest.mark.parametrize(
@@ -133,6 +141,10 @@ def test_what_a_training_proves_stands_beside_what_attackers_do(tmp_path):
     [
         (["attack=mia", "canaries=natural"], "are judged by attack=dp_audit, and by attacks with shadow models"),
         (["budget=60"], r"budget=60: leaves 60 images to ask about, and there are 100 canaries"),
+        (
+            ["defence=dp_sgd", "privacy_audit.delta=1e-3"],
+            r"privacy_audit.delta=0.001: the training proves its epsilon at defence.training.delta=1e-05",
+        ),
         (["target.members=mine.npy"], "a target whose members this run chooses, and mine.npy says which"),
     ],
 )

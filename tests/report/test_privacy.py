@@ -59,9 +59,25 @@ def test_a_claim_that_attackers_prove_wrong_is_the_first_thing_said(audited):
     )
 
 
+def test_bounds_are_rounded_so_that_no_more_is_said_than_is_proved(audited):
+    (said, *_) = findings([typed(audited("dp_sgd", 2.9981, claim=2.9961, private=True))])
+    assert "is at least 2.998, and the training claims 2.997: the claim is violated" in said
+    assert "is at least 1.99, and the training claims 2.01 (" in only(
+        audited("dp_sgd", 1.999, claim=2.001, private=True)
+    )
+    assert "proves an epsilon of 0.01 or more" in only(audited("dp_sgd", 0.009, claim=3.0, private=True))
+
+
+def test_what_could_have_been_proved_is_so_by_the_method_that_could_prove_most(audited):
+    result = audited("none", 1.2)
+    result["canaries"]["bounds"].append(bound(0.0, ceiling=7.0, method="many runs"))
+    result["canaries"]["bounds"].append(bound(0.0, ceiling=9.0, method="one run, f-DP"))
+    assert "no attacker could have proved more than 7.00" in only(result)
+
+
 def test_what_is_not_detected_is_told_with_what_could_have_been(audited):
     assert only(audited("dp_sgd", 0.0, claim=3.0, private=True)) == (
-        "No attacker proves an epsilon above 0, which is no proof of privacy: with 1,000 canaries (out of "
+        "No attacker proves an epsilon of 0.01 or more, which is no proof of privacy: with 1,000 canaries (out of "
         "distribution) none could have proved more than 5.00; the training claims 3.00."
     )
     assert "is at least 1.20, and the training claims nothing (" in only(audited("none", 1.2))
@@ -88,6 +104,7 @@ def test_a_bound_for_gaussian_mechanisms_alone_refutes_nothing(audited):
         (1.0, 3.0, 2.0, "undecided"),
         (1.0, None, 2.0, "undecided"),  # nothing is proved, and a low bound is no proof
         (2.5, None, 2.0, "refuted"),
+        (3.6, 3.0, 8.0, "undecided"),  # the proof is wrong
     ],
 )
 def test_an_owners_claim_is_refuted_by_attackers_and_borne_out_by_a_proof_alone(
