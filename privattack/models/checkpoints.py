@@ -52,6 +52,7 @@ class Checkpoint:
 
 def keep(path: Path, state: dict[str, Any]) -> None:
     """Write the state of a training, and the address of its model: the name of the folder. The format has checksums."""
+    path.parent.mkdir(parents=True, exist_ok=True)  # gone where this process was thought dead
     content = io.BytesIO()
     torch.save({**state, "address": path.parent.name}, content)
     write_whole(path, content.getvalue())

@@ -72,6 +72,10 @@ class Lease(ABC):
         with suppress(OSError):  # it is another's by now
             self._drop()
 
+    @abstractmethod
+    def held(self) -> bool:
+        """Say whether it still has the claim, which another takes over where this process seems to be dead."""
+
     def _live(self) -> None:
         while not self._released.wait(HEARTBEAT):
             with suppress(OSError):  # the place is away for a moment, or the claim is another's by now
@@ -133,6 +137,10 @@ class FolderLease(Lease):
             self.place.rmdir()
         return False
 
+    def held(self) -> bool:
+        """Say whether it still has the claim; see the base class."""
+        return self._mine.exists()
+
     def _show_life(self) -> None:
         os.utime(self._mine)
 
@@ -184,6 +192,8 @@ def gone(owner: str) -> bool:
 def _here() -> str:
     """Say where numbers of processes mean what they mean here: a machine since its start, a container, a user."""
     told = [str(getattr(os, "getuid", getpass.getuser)())]
-    with suppress(OSError):  # what only Linux has
+    try:  # what only Linux has
         told += [Path("/proc/sys/kernel/random/boot_id").read_text(), os.readlink("/proc/self/ns/pid")]
+    except OSError:
+        told.append(f"{uuid.getnode():x}")
     return f"{socket.gethostname()}-{hashlib.sha256(repr(told).encode()).hexdigest()[:8]}"

@@ -2,6 +2,7 @@
 
     <bucket>/<fingerprint>.zip              a model's whole folder, put there only where there is none
              claims/<fingerprint>/<number>  who is training it, by the highest number: its time is the last sign of life
+             claims/clock                   written to learn the bucket's time
 
 Of an object store, nothing is asked but that an object appears whole, and that one is put only where there is none
 (`If-None-Match`, which S3 has since 2024).
@@ -13,15 +14,16 @@ import shutil
 import time
 import uuid
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from privattack.errors import UserError, why
-from privattack.models import leases, store
-from privattack.models.store import ModelStore, StoredModel, fingerprint
+from privattack.models import leases
+from privattack.models.damaged import DAMAGED
+from privattack.models.store import Claim, ModelStore, StoredModel, fingerprint
 
 CACHE = "~/.cache/privattack"
 
@@ -60,16 +62,23 @@ class ObjectStore(ModelStore):
     def __init__(self, address: str) -> None:
         self.address = address
         super().__init__(Path(CACHE).expanduser() / hashlib.sha256(address.encode()).hexdigest()[:16])
-        try:
+        with self._reached():
             import fsspec
 
             self.files, self.root = fsspec.url_to_fs(address, use_listings_cache=False, skip_instance_cache=True)
             self.files.exists(self.root)
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        try:
+            yield
+        except UserError:
+            raise
         except ImportError as error:
-            raise UserError(f"store={address}: {error}; pip install 'privattack[s3]' brings what S3 needs.") from error
+            raise UserError(f"store={self}: {error}; pip install 'privattack[s3]' brings what S3 needs.") from error
         except Exception as error:  # whatever the bucket's client raises
             raise UserError(
-                f"store={address}: cannot be reached ({why(error)}); name a bucket that is there, and its keys."
+                f"store={self}: cannot be reached ({why(error)}); name a bucket that is there, and its keys."
             ) from error
 
     def __str__(self) -> str:
@@ -85,14 +94,18 @@ class ObjectStore(ModelStore):
 
     def find(self, recipe: Mapping[str, Any]) -> StoredModel | None:
         """Return a model, fetched where it is not on this machine; see the base class."""
-        return super().find(recipe) or (super().find(recipe) if self._fetch(fingerprint(recipe)) else None)
+        if (found := super().find(recipe)) is not None:
+            return found
+        with self._reached():
+            return super().find(recipe) if self._fetch(fingerprint(recipe)) else None
 
     def holds(self, name: str) -> bool:
         """Say whether a model is here or there; see the base class."""
-        return super().holds(name) or self.files.exists(self._object(name))
+        with self._reached():
+            return super().holds(name) or self.files.exists(self._object(name))
 
     @contextmanager
-    def claim(self, recipe: Mapping[str, Any], *, wait: bool = True) -> Iterator[store.Claim | None]:
+    def claim(self, recipe: Mapping[str, Any], *, wait: bool = True) -> Iterator[Claim | None]:
         """Keep every other process on any machine from training a model; see the base class."""
         name = fingerprint(recipe)
         with super().claim(recipe, wait=wait) as here:
@@ -106,44 +119,57 @@ class ObjectStore(ModelStore):
                 yield None
                 return
             try:
-                if self._fetch(name) and (found := self._read(self.folder / name, put_aside=True)) is not None:
-                    yield replace(here, stored=found)
-                else:
-                    if self.files.exists(self._object(name)):
-                        self.files.mv(self._object(name), f"{self.root}/{name}.damaged-{time.time_ns()}")
-                    yield here
+                with self._reached():
+                    stored = self._trained_meanwhile(name)
+                yield replace(here, stored=stored, held=everywhere.held)
             finally:
                 everywhere.release()
 
+    def _trained_meanwhile(self, name: str) -> StoredModel | None:
+        """Return a model that another machine has put there, unless it is damaged and so put aside."""
+        if self._fetch(name) and (found := self._read(self.folder / name, put_aside=True)) is not None:
+            return found
+        if self.files.exists(self._object(name)):
+            self.files.mv(self._object(name), f"{self.root}/{name}.damaged-{time.time_ns()}")
+        return None
+
     def owner_of(self, name: str) -> leases.Owner | None:
         """Return who is training a model; see the base class."""
-        return BucketLease(self.files, f"{self.root}/claims/{name}").held_by()
+        with self._reached():
+            return BucketLease(self.files, f"{self.root}/claims/{name}").held_by()
 
     @_refused()
-    def share(self, name: str) -> None:
-        """Put a model into the bucket, unless it is there; see the base class."""
+    def publish(self, written: Path, name: str) -> None:
+        """Put a model into the bucket, and only then where it would be found here; see the base class."""
         content = io.BytesIO()
         with zipfile.ZipFile(content, "w") as archive:
-            for file in (self.folder / name).iterdir():
+            for file in written.iterdir():
                 archive.write(file, file.name)
         try:
             self.files.pipe_file(self._object(name), content.getvalue(), mode="create")
         except FileExistsError:  # this process was thought dead; what is there is used from here on
-            shutil.rmtree(self.folder / name)
-            self._fetch(name)
+            if self._fetch(name):
+                shutil.rmtree(written)
+                return
+        super().publish(written, name)
 
     @_refused()
     def _fetch(self, name: str) -> bool:
         """Bring a model to this machine, and say whether it is there now."""
         try:
-            archive = zipfile.ZipFile(io.BytesIO(self.files.cat_file(self._object(name))))
-        except (FileNotFoundError, zipfile.BadZipFile):
+            content = self.files.cat_file(self._object(name))
+        except FileNotFoundError:
             return False
-        with self._writing(), archive:
-            fetched = self.folder / f".{uuid.uuid4().hex}"
-            fetched.mkdir(parents=True)
-            archive.extractall(fetched)
-            store.publish(fetched, self.folder / name)
+        fetched = self.folder / f".{uuid.uuid4().hex}"
+        try:
+            with self._writing(), zipfile.ZipFile(io.BytesIO(content)) as archive:
+                fetched.mkdir(parents=True)
+                archive.extractall(fetched)
+                super().publish(fetched, name)
+        except DAMAGED:
+            return False
+        finally:
+            shutil.rmtree(fetched, ignore_errors=True)
         return True
 
     def _object(self, name: str) -> str:
@@ -166,19 +192,25 @@ class BucketLease(leases.Lease):
 
     def held_by(self) -> leases.Owner | None:
         """Return who has it; None where nobody has, or whoever had is dead."""
-        return self._by(max(self._numbers(), default=0))
+        return self._by(max(self._numbers(), default=0), time.time)
 
-    def _by(self, last: int) -> leases.Owner | None:
+    def _by(self, last: int, now: Callable[[], float]) -> leases.Owner | None:
         owner = self.files.cat_file(self._at(last)).decode() if last else ""
-        if owner == "":
+        if owner == "" or leases.gone(owner):
             return None
-        silent = time.time() - self.files.modified(self._at(last)).timestamp()
-        return None if silent > leases.EXPIRES or leases.gone(owner) else leases.Owner.of(owner, silent)
+        silent = now() - self.files.modified(self._at(last)).timestamp()
+        return None if silent > leases.EXPIRES else leases.Owner.of(owner, silent)
+
+    def _now(self) -> float:
+        """Return the time by the clock that other owners' claims have their times from."""
+        clock = f"{self.place.rpartition('/')[0]}/clock"
+        self.files.pipe_file(clock, b"")
+        return float(self.files.modified(clock).timestamp())
 
     @_refused()
     def _try(self) -> bool:
         last = max(self._numbers(), default=0)
-        if self._by(last) is not None:
+        if self._by(last, self._now) is not None:
             return False
         mine = self._at(last + 1)
         try:
@@ -197,6 +229,11 @@ class BucketLease(leases.Lease):
 
     def _at(self, number: int) -> str:
         return f"{self.place}/{number:06}"
+
+    @_refused()
+    def held(self) -> bool:
+        """Say whether it still has the claim; see the base class."""
+        return self._at(max(self._numbers(), default=0)) == self._mine
 
     @_refused()
     def _show_life(self) -> None:

@@ -86,7 +86,7 @@ class ModelStore:
                 return claim.stored, False
             trained = train(claim.checkpoint)
             claim.keep(trained)
-            return trained, True
+            return self.find(recipe) or trained, True  # another's, where this process was thought dead
 
     def find(self, recipe: Mapping[str, Any]) -> StoredModel | None:
         """Return the model of `recipe`, its outputs mapped into memory, or None where it is not there whole.
@@ -118,8 +118,16 @@ class ModelStore:
         """Return who is training a model; None where nobody is."""
         return leases.owner_of(self.folder / "claims" / name)
 
-    def share(self, name: str) -> None:
-        """Let other machines have a model that was put into the folder; here they have the folder."""
+    def publish(self, written: Path, name: str) -> None:
+        """Let every process find a model, by a folder that holds it, unless another has trained it, too."""
+        settle(written)
+        try:
+            written.rename(self.folder / name)
+        except OSError as error:
+            if error.errno not in leases.OCCUPIED:
+                raise
+            shutil.rmtree(written)  # this process was thought dead
+        settle(self.folder)
 
     @contextmanager
     def claim(self, recipe: Mapping[str, Any], *, wait: bool = True) -> Iterator["Claim | None"]:
@@ -143,7 +151,7 @@ class ModelStore:
                 stored = self._read(folder, put_aside=True)
                 if stored is None:
                     _clear(folder, unfinished)
-            yield Claim(self, folder, recipe, stored, unfinished / "training.ckpt")
+            yield Claim(self, recipe, stored, unfinished / "training.ckpt", claim.held)
         finally:
             claim.release()
 
@@ -203,13 +211,14 @@ class Claim:
     Attributes:
         stored: the model, where another process trained it meanwhile.
         checkpoint: where the training may keep what it needs to go on; a killed process may have left it there.
+        held: says whether this process still has the claim.
     """
 
     store: ModelStore
-    folder: Path
     recipe: Mapping[str, Any]
     stored: StoredModel | None
     checkpoint: Path
+    held: Callable[[], bool]
 
     def keep(self, model: StoredModel) -> None:
         """Put the trained model into the store.
@@ -221,22 +230,11 @@ class Claim:
             written = self.checkpoint.with_name(f".{uuid.uuid4().hex}")
             written.mkdir(parents=True)
             _write(written, model, self.recipe)
-            publish(written, self.folder)
-            self.checkpoint.unlink(missing_ok=True)
+            self.store.publish(written, fingerprint(self.recipe))
+            if self.held():  # another may go on from it
+                self.checkpoint.unlink(missing_ok=True)
             with suppress(OSError):  # damaged checkpoints stay
                 self.checkpoint.parent.rmdir()
-            self.store.share(self.folder.name)
-
-
-def publish(written: Path, folder: Path) -> None:
-    settle(written)
-    try:
-        written.rename(folder)
-    except OSError as error:
-        if error.errno not in leases.OCCUPIED:
-            raise
-        shutil.rmtree(written)  # another has trained it, too: this process was thought dead
-    settle(folder.parent)
 
 
 def _write(folder: Path, model: StoredModel, recipe: Mapping[str, Any]) -> None:

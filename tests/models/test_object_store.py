@@ -109,11 +109,21 @@ def test_of_two_that_have_trained_a_model_the_first_is_used_by_both(machine, mon
     assert torch.equal(second.find(RECIPE).weights["weight"], MODEL.weights["weight"])
 
 
-def test_a_damaged_model_is_put_aside_and_made_again(machine):
+def cut(content: bytes) -> bytes:
+    return content[:-30]
+
+
+def flip(content: bytes) -> bytes:
+    middle = content.index(b"weight") + 100
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize("damage", [cut, flip])
+def test_a_damaged_model_is_put_aside_and_made_again(damage, machine):
     first = machine("first")
     trained(first)
     (place,) = [path for path in first.files.ls(first.root, detail=False) if path.endswith(".zip")]
-    first.files.pipe_file(place, first.files.cat_file(place)[:-30])
+    first.files.pipe_file(place, damage(first.files.cat_file(place)))
     second = machine("second")
     assert second.find(RECIPE) is None
     assert trained(second)
