@@ -37,6 +37,7 @@ Few = Annotated[int, Field(ge=1, le=10_000)]  # what each takes a model, or a te
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Positive = Annotated[float, Field(gt=0, le=LARGEST)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Border = Annotated[int, Field(ge=0, le=256)]  # pixels
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
 PathText = Annotated[str, Field(min_length=1, description="a path"), AfterValidator(_usable_path)]
 

@@ -9,7 +9,19 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from privattack.checks import LARGEST, STRICT, WHAT_MAKES, Count, Few, Length, PathText, PositiveShare, Seed, needs
+from privattack.checks import (
+    LARGEST,
+    STRICT,
+    WHAT_MAKES,
+    Border,
+    Count,
+    Few,
+    Length,
+    PathText,
+    PositiveShare,
+    Seed,
+    needs,
+)
 from privattack.errors import SettingError, UserError
 from privattack.results.claims import Claim
 
@@ -42,7 +54,6 @@ Claims = Annotated[
     ),
 ]
 Decay = Annotated[float, Field(gt=0, le=1, description="a finite number above 0, up to 1")]
-Border = Annotated[int, Field(ge=0, le=256)]  # pixels
 
 
 class Section(BaseModel):

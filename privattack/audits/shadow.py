@@ -263,6 +263,13 @@ def _rounds(attack: ShadowAttack, data: DataSet, pool: ShadowPool, budget: int, 
             f"budget={budget}: leaves {count} images to ask about, and there are {pool.canaries} canaries; set budget "
             f"to {pool.canaries * attack.queries + public} or more."
         )
+    if 0 < count - pool.canaries < FEWEST_CANDIDATES:
+        needed = (pool.canaries + FEWEST_CANDIDATES) * attack.queries + public
+        raise UserError(
+            f"budget={budget}: leaves {count - pool.canaries} images to ask about beside {pool.canaries} canaries, "
+            f"from a pool of {natural}; {FEWEST_CANDIDATES} are needed: set budget to {needed} or more, and "
+            f"target.train_size to {FEWEST_CANDIDATES // 2} or more."
+        )
     for seed in seeds:
         drawn = torch.randperm(natural, generator=generator(seed, "candidates"))[: count - pool.canaries]
         candidates = torch.cat([drawn, canaries])

@@ -97,8 +97,11 @@ def _try_out(recipe: Supervised, settings: DictConfig, group: Group) -> None:
         optimiser.step()
         scheduler.step()
     except Exception as error:  # whatever the user's class raises
+        place = f"defence.training.{name if getattr(recipe, name) else 'lr'}"  # for what the group does not name
+        if settings[name] is not None:
+            place = f"{group}.{name}._target_={settings[name]._target_}"
         raise UserError(
-            f"{group}.{name}._target_={settings[name]._target_}: cannot train ({why(error)}); use one of "
+            f"{place}: cannot train ({why(error)}); use one of "
             "torch.optim that steps without a closure or a metric, with settings that it takes."
         ) from error
 

@@ -5,16 +5,18 @@ adaptive misinformation", section 4).
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64, UInt8
+from pydantic import Field
 from torch import Tensor
 
 from privattack.checks import checked
-from privattack.data.image_sources import ImageSource
+from privattack.data.image_sources import EmnistLike, Holdout, ImageSource, TestPart
 from privattack.data.images import LabelledImages, Shape
+from privattack.errors import SettingError
 from privattack.models.fitting import Training
 from privattack.models.recipes import Batches, Supervised
 from privattack.randomness import generator
@@ -36,7 +38,15 @@ class OutlierExposure(Supervised):
     VERSION = 1
 
     outliers: ImageSource
-    weight: float
+    weight: Annotated[float, Field(ge=0, le=1_000)]
+
+    def __post_init__(self) -> None:
+        if isinstance(self.outliers, EmnistLike | Holdout | TestPart):
+            raise SettingError(
+                {"outliers": self.outliers},
+                "gives images of the target's own kind, and outliers are of others; choose noise, usps, fashion_mnist "
+                "or a folder",
+            )
 
     @property
     def address(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import ASGD, SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, NAdam, Optimizer, RAdam, RMSprop, Rprop
 from torch.optim.lr_scheduler import LRScheduler, StepLR
 
+from privattack.checks import Border, Length, Positive, PositiveShare
 from privattack.data.augmentation import flipped_and_cropped
 from privattack.data.images import LabelledImages
 from privattack.data.orders import epoch_order
@@ -43,9 +44,9 @@ class Recipe(ABC):
 
     VERSION: ClassVar[int]
 
-    lr: float
-    epochs: int
-    batch_size: int
+    lr: Positive
+    epochs: Length
+    batch_size: Length
 
     @property
     def address(self) -> dict[str, Any]:
@@ -125,11 +126,11 @@ class Supervised(Recipe):
 
     VERSION = 1
 
-    gamma: float
+    gamma: PositiveShare
     optimizer: partial[Optimizer] | None = None
     scheduler: partial[LRScheduler] | None = None
     flips: bool = False
-    crop: int = 0
+    crop: Border = 0
     precision: Precision = "float32"
 
     def optimised(self, parameters: Iterable[nn.Parameter]) -> Optimizer:

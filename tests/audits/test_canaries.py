@@ -145,6 +145,8 @@ def test_what_a_training_proves_stands_beside_what_attackers_do(tmp_path):
             ["defence=dp_sgd", "privacy_audit.delta=1e-3"],
             r"privacy_audit.delta=0.001: the training proves its epsilon at defence.training.delta=1e-05",
         ),
+        (["budget=105"], r"budget=105: leaves 5 images to ask about beside 100 canaries, from a pool of 400; 40 are"),
+        (["target.train_size=10"], r"leaves 20 images to ask about beside 100 canaries, from a pool of 20; 40 are"),
         (["target.members=mine.npy"], "a target whose members this run chooses, and mine.npy says which"),
     ],
 )

@@ -113,6 +113,25 @@ def test_a_training_killed_after_its_last_epoch_is_trained(option, make_images, 
         assert torch.equal(one, other)
 
 
+@pytest.mark.parametrize(
+    ("option", "word", "sentence"),
+    [
+        ("relaxloss", "+defence.training.lr=-0.5", r"training\.lr=-0\.5: needs a number above 0\."),
+        ("dp_sgd", "defence.training.batch_size=0", r"training\.batch_size=0: needs a whole number from 1 up\."),
+        ("relaxloss", "+defence.training.gamma=7", r"training\.gamma=7: needs a number above 0, up to 1\."),
+        ("adaptive_misinformation", "defence.training.weight=-1", r"training\.weight=-1: needs a number from 0 to"),
+        (
+            "adaptive_misinformation",
+            "pool@defence.training.outliers=test",
+            r"training\.outliers=TestPart: gives images",
+        ),
+    ],
+)
+def test_what_a_defence_sets_is_checked_as_what_the_target_sets(option, word, sentence):
+    with pytest.raises(UserError, match=sentence):
+        recipe(option, word)
+
+
 @pytest.mark.parametrize("option", TRAINED)
 def test_a_target_is_watched_as_it_is(option, make_images, tmp_path):
     network, test = built(0), make_images(40, seed=1)
