@@ -12,6 +12,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from privattack.errors import UserError
+from privattack.report.tensorboard import HEADLINES
 from tests.running import MEMBERSHIP, comparable, read, run_in
 
 CELLS = [(attack, defence) for attack in ("mea", "mia") for defence in ("none", "label_only", "flatten")]
@@ -126,7 +127,8 @@ def test_tensorboard_has_the_figures_and_one_line_of_settings(cells, cell):
     for attacker in result["attackers"]:
         for name, figure in attacker["metrics"].items():
             if figure["value"] is not None:
-                (event,) = events.Scalars(f"{attacker['name']}/{name}")
+                tag = f"{HEADLINES[name]}/{attacker['name']}" if name in HEADLINES else f"{attacker['name']}/{name}"
+                (event,) = events.Scalars(tag)
                 assert event.value == pytest.approx(figure["value"], rel=1e-5)
     assert events.SummaryMetadata("_hparams_/session_start_info").plugin_data.plugin_name == "hparams"
     assert {path.parent for path in cells[cell].rglob("events.out.tfevents.*")} == {cells[cell]}

@@ -20,6 +20,7 @@ SMALL = {
     "lira": ["attack.augmentations=4", "budget=400"],
     "mea_then_mia": ["pool=noise", "nonmembers=test"],
     "semisupervised": ["attack.steps=5"],
+    "dp_audit": ["canaries.count=40"],
     **{attack: ["budget=280"] for attack in ("mia_suite", "qmia", "rmia", "rmia_offline")},
 }
 

@@ -8,7 +8,6 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from privattack.command_line.vocabulary import CONF
-from privattack.results.naming import flat
 
 WIDTH = 24
 
@@ -41,6 +40,9 @@ def first_comment(path: Path) -> str:
 
 def settings_of(path: Path) -> dict[str, Any]:
     """Return an option's settings by their dotted names, with those of an option of the group that it begins with."""
+    # Here and not above: `--help` needs none of it.
+    from privattack.results.naming import flat
+
     own = OmegaConf.to_container(OmegaConf.load(path))
     assert isinstance(own, dict)
     begun: dict[str, Any] = {}

@@ -124,7 +124,7 @@ def test_what_a_defence_costs():
     target = naming(TEST.labels)
     free, _ = judge_defence([NoDefence()], TEST, [target])
     assert (free["test_accuracy"].value, free["labels_changed"].value, free["l1"].value) == (1.0, 0.0, 0.0)
-    assert free["calibration"].value == pytest.approx(1 - target.exp().max().item(), rel=1e-4)
+    assert free["calibration"].value == pytest.approx(1 - target.exp().max().item(), rel=1e-3)
     labels, _ = judge_defence([LabelOnly()], TEST, [target])
     expected = 2 * (1 - target.exp().max().item())
     assert labels["labels_changed"].value == 0.0

@@ -31,7 +31,7 @@ def fill(monkeypatch):
 @pytest.mark.parametrize(
     ("folder", "setting", "blamed"),
     [
-        ("mine", "store=mine", r"store=mine: {place}/\w+/training\.ckpt"),
+        ("mine", "store=mine", r"store=mine: {place}/unfinished/\w+/training\.ckpt"),
         ("run", "hydra.run.dir=run", r"outputs: {place}/splits\.npz"),
     ],
 )
