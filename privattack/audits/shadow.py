@@ -281,8 +281,7 @@ def _rounds(attack: ShadowAttack, data: DataSet, pool: ShadowPool, budget: int, 
 def _describe(bank: ShadowBank, data: DataSet) -> Shadow:
     members, test = [], []
     for number in range(len(bank)):
-        hits = bank.on_pool(number).argmax(dim=1) == bank.pool.labels
-        members.append(metrics.proportion(hits[bank.membership[number]].numpy()))
+        members.append(metrics.proportion(bank.member_hits(number).numpy()))
         test.append(metrics.proportion((bank.on_test(number).argmax(dim=1) == data.test.labels).numpy()))
     return Shadow(
         count=len(bank),

@@ -96,7 +96,7 @@ def published_underrates(subject: Subject) -> Finding | None:
         f"the published attack underrates the risk: from the same answers of {judged} the adaptive attacker reaches "
         f"{share(adaptive)} {compared_by(subject.result)}, the published one {share(published)}."
     )
-    return Finding(gap.known.value, sentence)
+    return Finding(gap.known.value, sentence, (subject.defence,))
 
 
 def service_gives_nothing(subject: Subject) -> Finding | None:
@@ -134,7 +134,7 @@ def service_gives(subject: Subject) -> Finding | None:
         f"the service's answers are worth {apart(gap)} of fidelity{beyond}: "
         f"{share(querying)} with them, {share(without)} without a query."
     )
-    return Finding(gap.known.value, sentence)
+    return Finding(gap.known.value, sentence, (subject.defence,))
 
 
 def labels_change(subject: Subject) -> Finding | None:
@@ -146,7 +146,7 @@ def labels_change(subject: Subject) -> Finding | None:
         f"{subject.defence} changes {share(service.labels_changed)} of the labels: honest users see an accuracy of "
         f"{share(service.test_accuracy)}, the target has {share(subject.result.target.test_accuracy)}."
     )
-    return Finding(service.labels_changed.known.value, sentence)
+    return Finding(service.labels_changed.known.value, sentence, (subject.defence,))
 
 
 def probabilities_change(subject: Subject) -> Finding | None:
@@ -158,7 +158,7 @@ def probabilities_change(subject: Subject) -> Finding | None:
         f"{subject.defence} leaves honest users the labels and distorts the probabilities: "
         f"their L1 distance to the target's is {plain(distance)}, of 2 at most."
     )
-    return Finding(distance.known.value, sentence)
+    return Finding(distance.known.value, sentence, (subject.defence,))
 
 
 def against_the_study(subject: Subject) -> Finding | None:

@@ -52,7 +52,7 @@ def membership_leaks(subject: Subject) -> Finding | None:
         + (f", TPR at 1 % FPR {share(rate)}" if rate.given else "")
         + (f"; a blind attacker reaches AUC {plain(blind)}." if blind.given else ".")
     )
-    return Finding(auc.known.value, sentence, ("faint",) if faint else ())
+    return Finding(auc.known.value, sentence, ("faint",) * faint + (subject.defence,))
 
 
 def surrogate_betrays(subject: Subject) -> Finding | None:

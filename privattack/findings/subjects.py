@@ -46,7 +46,8 @@ class Subject:
 class Finding:
     """A sentence, how far beyond its condition the figures are, which orders findings of one kind, and its verdict.
 
-    Where a template can come out differently, only runs with the same verdict count as saying the same.
+    Where a template can come out differently, only runs with the same verdict count as saying the same; that of a
+    defence's own figures has its name.
     """
 
     strength: float

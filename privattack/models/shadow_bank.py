@@ -38,6 +38,9 @@ class ShadowBank:
         fingerprints: the models' addresses in the store.
         trained: how many were trained in this run.
         recipe: by which each was trained.
+
+    Args:
+        canaries: how many of the images, the last of the pool, are canaries.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class ShadowBank:
         recipe: Recipe,
         store: ModelStore,
         device: torch.device,
+        canaries: int = 0,
     ) -> None:
         self.pool = pool
         self.membership = membership
@@ -62,6 +66,7 @@ class ShadowBank:
         self._store = store
         self._stored = stored
         self._device = device
+        self._natural = len(pool) - canaries
         self._last: tuple[int, Target] | None = None
 
     def __len__(self) -> int:
@@ -74,18 +79,23 @@ class ShadowBank:
     def in_the_targets_place(self, number: int, data: DataSet) -> TrainedTarget:
         """Return a model as a target that answers the pool and the test part of `data` from memory."""
         model = RememberedTarget(self.model(number))
-        on_pool = model.remember(self.pool, self.on_pool(number))
-        hits = on_pool.argmax(dim=1) == self.pool.labels
+        model.remember(self.pool, self.on_pool(number))
         return TrainedTarget(
             model=model,
             fingerprint=self.fingerprints[number],
             trained=False,
             history=[],
-            member_hits=hits[self.membership[number]],
+            member_hits=self.member_hits(number),
             test_log_probabilities=model.remember(data.test, self.on_test(number)),
             seconds=0.0,
             privacy=self.recipe.privacy(int(self.membership[number].sum())),
         )
+
+    def member_hits(self, number: int) -> Bool[Tensor, " m"]:
+        """Return which images that a model learnt it names rightly, but for canaries, whose labels may be wrong."""
+        own = slice(self._natural)
+        hits = self.on_pool(number)[own].argmax(dim=1) == self.pool.labels[own]
+        return hits[self.membership[number, own]]
 
     def beside(self, number: int, data: DataSet) -> Train:
         """Return what trains a second model as one was trained, on the half that it learnt."""
@@ -187,6 +197,7 @@ class BankOrder:
             recipe=self.settings.recipe,
             store=self.store,
             device=self.device,
+            canaries=self.canaries,
         )
 
 

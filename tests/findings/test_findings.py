@@ -204,6 +204,14 @@ def test_defences_that_come_out_alike_share_a_sentence_and_many_are_counted(make
     assert sentence.endswith(" The same holds for flatten, mad, noise, top_k and 2 more.")
 
 
+def test_figures_of_one_defence_are_not_said_to_hold_for_another(make_result):
+    attackers = {"published": {"fidelity": 0.4}, "adaptive": {"fidelity": 0.9}}
+    results = typed([make_result(attackers, defence=name) for name in ("label_only", "flatten")])
+    told = [one for one in findings(results) if "underrates" in one]
+    assert len(told) == 2
+    assert "The same holds" not in "".join(told)
+
+
 def test_runs_that_differ_in_more_than_one_setting_are_counted(make_result):
     attackers = {"published": {"fidelity": 0.4}, "adaptive": {"fidelity": 0.9}}
     results = [make_result(attackers, budget=budget, seed=seed) for budget in (100, 300) for seed in (0, 1)]

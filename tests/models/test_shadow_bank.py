@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,13 @@ def test_the_answers_kept_are_those_of_the_weights_kept(obtain, pool, data):
     for number in (2, 0, 2):
         assert torch.equal(bank.model(number)(pool.pixels()), bank.on_pool(number))
         assert torch.equal(bank.model(number)(data.test.pixels()), bank.on_test(number))
+
+
+def test_canaries_count_for_no_accuracy(order, data):
+    bank = replace(order, canaries=10).obtain()
+    right = bank.on_pool(0).argmax(dim=1) == bank.pool.labels
+    assert len(bank.pool) == 40
+    assert torch.equal(bank.in_the_targets_place(0, data).member_hits, right[:30][bank.membership[0, :30]])
 
 
 def test_processes_train_what_one_process_trains(obtain):
