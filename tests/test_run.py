@@ -141,7 +141,9 @@ def test_an_interrupt_once_all_is_done_ends_the_program_in_silence():
         "atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))\n"
         "main()\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, preexec_fn=hear_interrupts
+    )
     assert (done.returncode, done.stderr) == (130, "")
 
 

@@ -234,4 +234,4 @@ def _transfer(config: DictConfig) -> Transfer | None:
     """Return how adversarial examples are made; None where they are not asked for."""
     if config.transfer.epsilon is None:
         return None
-    return Transfer(epsilon=config.transfer.epsilon, images=config.transfer.images)
+    return Transfer(epsilon=float(config.transfer.epsilon), images=config.transfer.images)
