@@ -74,7 +74,7 @@ class Submitit(Engine):
         """Train; see the base class."""
         with installed("submitit", "slurm"):
             from submitit import AutoExecutor
-            from submitit.core.utils import UncompletedJobError
+            from submitit.core.utils import FailedJobError, UncompletedJobError
             from submitit.helpers import as_completed
         try:
             executor = AutoExecutor(self.folder / "%j", cluster=self.executor)
@@ -105,6 +105,8 @@ class Submitit(Engine):
             for job in as_completed([*jobs], poll_frequency=LOOK[self.executor]):
                 try:
                     answer = job.result()
+                except FailedJobError:  # a kind of the other, by a fault that it would meet again
+                    raise
                 except UncompletedJobError:
                     log.warning(
                         "shadow.engine=submitit: job %s was ended from outside; see %s.", job.job_id, job.paths.stderr

@@ -54,6 +54,16 @@ def test_what_a_job_raises_for_the_user_is_raised_here(local):
         list(local().map(refused, [task(1)], CPU))
 
 
+def broken(tasks, device):
+    raise ZeroDivisionError("a fault")
+
+
+@pytest.mark.slow
+def test_a_fault_in_a_job_is_raised_and_not_tried_again(local):
+    with pytest.raises(Exception, match="ZeroDivisionError: a fault"):
+        list(local().map(broken, [task(1)], CPU))
+
+
 @pytest.mark.slow
 def test_the_models_of_a_killed_job_are_submitted_again(local, tmp_path, caplog):
     (tmp_path / "traps/one").mkdir(parents=True)
