@@ -1,7 +1,7 @@
 """What trainings take: kept beside each model, and what it says of trainings to come.
 
 A training goes through `members` images in each epoch, forwards and backwards, and then answers about others, forwards
-only, which takes about a third. Seconds are proportional to that work, by a rate for each network, batch size and
+only, which takes about a third. Seconds are proportional to that work, by a rate for each network, recipe and
 device, which is the median of what was measured.
 """
 
@@ -47,20 +47,24 @@ class Rate:
     measured: int
 
 
-def rates(
-    kept: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]], network: object, batch_size: int
-) -> dict[str, Rate]:
-    """Return the rate on each device where this network was trained with this batch size.
+def rates(kept: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]], address: Mapping[str, Any]) -> dict[str, Rate]:
+    """Return the rate on each device where this network was trained as here, for however long.
 
     Args:
-        kept: recipes of stored models, and their costs.
+        kept: addresses of stored models, and their costs.
+        address: of a model that is to be trained, as JSON gives it back.
     """
     found: dict[str, list[float]] = {}
-    for recipe, cost in kept:
-        if cost and recipe["network"] == network and recipe["recipe"]["batch_size"] == batch_size:
+    for other, cost in kept:
+        if cost and other["network"] == address["network"] and _timed(other) == _timed(address):
             work = Work(cost["members"], cost["epochs"], cost["answered"])
             found.setdefault(cost["device"], []).append(cost["seconds"] / work.images)
     return {device: Rate(statistics.median(seconds), len(seconds)) for device, seconds in found.items()}
+
+
+def _timed(address: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a recipe decides how long an image takes."""
+    return {name: value for name, value in address["recipe"].items() if name not in ("epochs", "lr", "gamma")}
 
 
 def hours(models: int, *, at_once: int, seconds: float, start: float) -> float:

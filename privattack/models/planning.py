@@ -27,9 +27,7 @@ def plan(order: BankOrder, *, workers: int | None, name: str, device: str | None
     """
     task, here = order.tasks[0], name_of(order.device)
     engine = order.settings.engine if isinstance(order.settings.engine, Processes) else Processes()
-    known = rates(
-        order.store.costs(), json.loads(json.dumps(task.address["network"])), order.settings.recipe.batch_size
-    )
+    known = rates(order.store.costs(), json.loads(json.dumps(task.address)))
     rate = known.get(here) or _tried(order, engine)
     work = Work(len(task.members), order.settings.recipe.epochs, len(order.pool) + len(order.data.test))
     missing = sum(not order.store.holds(fingerprint(task.address)) for task in order.tasks)
@@ -67,8 +65,8 @@ def _tried(order: BankOrder, engine: Processes) -> Rate:
         settings = replace(order.settings, count=count, recipe=replace(order.settings.recipe, epochs=1), engine=engine)
         tried = replace(order, settings=settings, store=ModelStore(folder))
         tried.obtain()
-        network = json.loads(json.dumps(tried.tasks[0].address["network"]))
-        return rates(tried.store.costs(), network, settings.recipe.batch_size)[name_of(order.device)]
+        address = json.loads(json.dumps(tried.tasks[0].address))
+        return rates(tried.store.costs(), address)[name_of(order.device)]
 
 
 def _start(processes: int) -> float:

@@ -4,20 +4,24 @@ import torch
 from privattack.models.costs import Work, hours, rates
 
 
+def address(**changes) -> dict:
+    return {"network": "lenet", "recipe": {"batch_size": 64, "epochs": 1, "lr": 1.0, **changes}}
+
+
 def kept(network: str, seconds: float, **work: int) -> tuple[dict, dict]:
     cost = Work(**work).cost(seconds, torch.device("cpu"))
-    return {"network": network, "recipe": {"batch_size": 64}}, cost
+    return address() | {"network": network}, cost
 
 
-def test_a_rate_is_of_one_network_and_batch_size_and_holds_for_longer_trainings():
+def test_a_rate_is_of_one_network_and_recipe_and_holds_for_longer_trainings():
     runs = [
         kept("lenet", 11.0, members=1000, epochs=10, answered=3000),
         kept("mlp", 99.0, members=1, epochs=1, answered=0),
     ]
-    (rate,) = rates([*runs, ({"network": "lenet", "checkpoint": "x"}, {})], "lenet", 64).values()
+    (rate,) = rates([*runs, ({"network": "lenet", "checkpoint": "x"}, {})], address(epochs=9, lr=0.1)).values()
     assert rate.measured == 1
     assert rate.seconds * Work(2000, 50, 3000).images == pytest.approx(101.0)
-    assert rates(runs, "lenet", 32) == {}
+    assert rates(runs, address(batch_size=32)) == rates(runs, address(precision="bf16")) == {}
 
 
 @pytest.mark.parametrize(
