@@ -229,7 +229,8 @@ def _train(
     """Train what is missing and return how many were trained here, not by another process."""
     if not missing:
         return 0
-    log.info("Training %d of %d shadow models; the others are in the store.", len(missing), settings.count)
+    others = "" if len(missing) == settings.count else f" of {settings.count}; the others are in the store"
+    log.info("Training %d shadow models%s.", len(missing), others)
     started, trained = time.perf_counter(), 0
     bar = tqdm(
         total=len(missing),
