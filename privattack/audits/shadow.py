@@ -141,6 +141,7 @@ class ShadowAudit(Audit):
         written["pool_membership"] = np.stack([everyone for _, everyone, _ in attacked])
         for count, one in enumerate(self.rounds):
             auxiliary = self._auxiliary(bank, imitations, one)
+            again = self._auxiliary(bank, averaging, one) if repeats > 1 else auxiliary
             for victim, everyone, number in attacked:
                 others = auxiliary if number is None else auxiliary.without(number)
                 # Each target's noise is its own.
@@ -149,11 +150,10 @@ class ShadowAudit(Audit):
                 started = time.perf_counter()
                 inferred = self.attack.run(services[-1], others, seed=one.seed)
                 if repeats > 1:  # of fresh noise
-                    again = self._auxiliary(bank, averaging, one)
-                    again = again if number is None else again.without(number)
                     services.append(victim.open(budget=repeats * self.budget, seed=derive(session, "average")))
                     front = Averaged(services[-1], repeats=repeats, copies=False)
-                    averaged = self.attack.run(front, again, seed=one.seed)
+                    averaging_others = again if number is None else again.without(number)
+                    averaged = self.attack.run(front, averaging_others, seed=one.seed)
                     inferred += [replace(found, name=f"{found.name}_averaged") for found in averaged]
                 seconds += time.perf_counter() - started
                 membership = everyone[one.candidates.numpy()]
