@@ -9,7 +9,6 @@ Words that begin with `bank.` are this program's own, told below; all others are
 """
 
 import logging
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +18,7 @@ from pydantic import Field
 from privattack.audits.shadow import ShadowAudit
 from privattack.checks import Few, PathText, Positive, checked
 from privattack.command_line.compose import composed
-from privattack.command_line.own_words import own_words
+from privattack.command_line.own_words import own_words, run_program
 from privattack.errors import UserError
 from privattack.experiment import prepare
 from privattack.memory import enough_memory
@@ -128,14 +127,7 @@ def status(order: BankOrder) -> str:
 
 def main() -> None:
     """Run what the command line says and exit: 0 well, 1 a setting cannot work."""
-    if {"-h", "--help"} & {*sys.argv[1:]}:
-        print(f"{__doc__}\n{Settings.__doc__}")
-        return
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
-    try:
-        bank(sys.argv[1:])
-    except UserError as error:
-        sys.exit(f"Error: {error}")
+    run_program(bank, f"{__doc__}\n{Settings.__doc__}")
 
 
 if __name__ == "__main__":

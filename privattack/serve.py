@@ -7,15 +7,13 @@
 Words that begin with `serve.` are the server's own, told below; all others are those of `run.py`.
 """
 
-import logging
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
 from privattack.command_line.compose import composed
-from privattack.command_line.own_words import own_words
+from privattack.command_line.own_words import own_words, run_program
 from privattack.defences.base import Defence
 from privattack.defences.owner import Owner
 from privattack.errors import SettingError, UserError
@@ -96,14 +94,7 @@ def served_by(config: DictConfig, *, name: str, most: int) -> "Served":
 
 def main() -> None:
     """Run what the command line says and exit: 0 well, 1 a setting cannot work."""
-    if {"-h", "--help"} & {*sys.argv[1:]}:
-        print(f"{__doc__}\n{Serving.__doc__}")
-        return
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO)
-    try:
-        serve(sys.argv[1:])
-    except UserError as error:
-        sys.exit(f"Error: {error}")
+    run_program(serve, f"{__doc__}\n{Serving.__doc__}")
 
 
 if __name__ == "__main__":
