@@ -2,10 +2,11 @@
 
     <claims>/<name>/<machine>@<process>@<number>    who is at it; its time is the owner's last sign of life
 
-File locks are not used: network file systems ignore them, or keep those of the dead. A claim is taken by renaming a
-folder to where there is none, or an empty one; it is taken over from a dead owner by renaming the owner's file, and of
-several that try one succeeds. An owner is dead where its process is gone, on this machine, or where its last sign of
-life is long past.
+Neither file locks nor exclusive creation nor hard links are used: network file systems ignore them, keep those of the
+dead, or get them wrong. A claim is taken by renaming a folder to where there is none, or an empty one; it is taken over
+from a dead owner by renaming the owner's file, and of several that try one succeeds. A rename that was done and whose
+answer was lost is seen by where its folder is. An owner is dead where its process is gone, on this machine, or where
+its last sign of life is long past.
 """
 
 import errno
@@ -108,7 +109,7 @@ class FolderLease(Lease):
 
     def _try(self) -> bool:
         beside = self.place.with_name(f".{self.owner}")
-        beside.mkdir(parents=True)
+        beside.mkdir(parents=True, exist_ok=True)
         try:
             (beside / self.owner).touch()
             now = (beside / self.owner).stat().st_mtime  # by the clock that other owners' files have their times from
@@ -116,18 +117,18 @@ class FolderLease(Lease):
                 beside.rename(self.place)
                 return True
             except OSError as error:
+                if self.held():  # a network file system has renamed it, and says that it was not there
+                    return True
                 if error.errno not in OCCUPIED:
                     raise
         finally:
             shutil.rmtree(beside, ignore_errors=True)
-        with suppress(FileNotFoundError):  # another was faster
+        with suppress(FileNotFoundError):  # another was faster, or this one, as above
             return self._take_over(now)
-        return False
+        return self.held()
 
     def _take_over(self, now: float) -> bool:
         for other in self.place.iterdir():
-            if other == self._mine:  # renamed, and a network file system has said that it was not
-                return True
             if not _dead(other, now):
                 return False
             os.utime(other)  # first, so that nobody finds the claim under its new name with its old time

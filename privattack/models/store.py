@@ -124,9 +124,10 @@ class ModelStore:
         try:
             written.rename(self.folder / name)
         except OSError as error:
-            if error.errno not in leases.OCCUPIED:
+            if error.errno not in leases.OCCUPIED and not ModelStore.holds(self, name):
                 raise
-            shutil.rmtree(written)  # this process was thought dead
+            # This process was thought dead, or a network file system has renamed it, and says that it was not there.
+            shutil.rmtree(written, ignore_errors=True)
         settle(self.folder)
 
     @contextmanager

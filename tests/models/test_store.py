@@ -1,8 +1,11 @@
 import copy
+import errno
 import fcntl
+import itertools
 import json
 import logging
 import multiprocessing
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -107,9 +110,29 @@ def test_models_of_different_recipes_lie_side_by_side(store):
     assert_same(store.obtain(RECIPE, Trainer())[0], MODEL)
 
 
-def obtain_together(folder: Path, log: Path, start, answers, locks: bool) -> None:
-    if not locks:
-        fcntl.flock = fcntl.lockf = lambda *_: None
+def locks_that_do_nothing() -> None:
+    fcntl.flock = fcntl.lockf = lambda *_: None
+
+
+def an_old_network_file_system() -> None:
+    """Let only `rename` be atomic: no locks, no exclusive creation, no links, and every second answer lost."""
+    locks_that_do_nothing()
+    opened, rename, count = os.open, os.rename, itertools.count()
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOTSUP, "no links here")
+
+    def renamed(source: object, goal: object) -> None:
+        rename(source, goal)
+        if next(count) % 2 == 0:  # asked again for what it has done, the server finds nothing to do it with
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(source))
+
+    os.open = lambda path, flags, *more, **named: opened(path, flags & ~os.O_EXCL, *more, **named)
+    os.link, os.rename = refused, renamed
+
+
+def obtain_together(folder: Path, log: Path, start, answers, misbehave) -> None:
+    misbehave()
 
     def train(_: Path) -> StoredModel:
         with log.open("a") as file:
@@ -122,11 +145,11 @@ def obtain_together(folder: Path, log: Path, start, answers, locks: bool) -> Non
     answers.put((trained, stored.weights["layer.weight"].tolist(), stored.history))
 
 
-@pytest.mark.parametrize("locks", [True, False], ids=["locks", "locks that do nothing, as on network file systems"])
-def test_ten_processes_at_once_train_it_once(locks, tmp_path):
+@pytest.mark.parametrize("misbehave", [lambda: None, locks_that_do_nothing, an_old_network_file_system])
+def test_ten_processes_at_once_train_it_once(misbehave, tmp_path):
     context = multiprocessing.get_context("fork")
     start, answers = context.Barrier(10), context.SimpleQueue()
-    arguments = (tmp_path / "store", tmp_path / "log", start, answers, locks)
+    arguments = (tmp_path / "store", tmp_path / "log", start, answers, misbehave)
     processes = [context.Process(target=obtain_together, args=arguments) for _ in range(10)]
     for process in processes:
         process.start()
