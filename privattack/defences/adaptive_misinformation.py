@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from privattack.checks import Positive, checked
-from privattack.defences.base import Defence, Reveals
+from privattack.defences.base import Counter, Defence, Responses, Reveals
 from privattack.defences.distributions import probabilities, response
 from privattack.defences.owner import Answers, Owner
 from privattack.errors import UserError
@@ -79,3 +79,11 @@ class AdaptiveMisinformation(Defence):
     def imitation(self) -> "AdaptiveMisinformation":
         """Return itself: the attackers are as strong as can be, and have the owner's second network."""
         return self
+
+    def counter(self) -> Counter:
+        """Return that answers less sure than `tau` are not the target's."""
+
+        def weight(responses: Responses) -> Float[Tensor, " n"]:
+            return (self.nu * (responses.exp().amax(dim=1) - self.tau)).sigmoid()
+
+        return Counter(weight=weight)

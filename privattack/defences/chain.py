@@ -67,15 +67,26 @@ class Chain(Defence):
         return Chain(defences=fitted)
 
     def counter(self) -> Counter:
-        """Return what counters the last of them first."""
+        """Return what counters the last of them first; surrogates pass through the last one alone."""
         counters = [one.counter() for one in reversed(self.defences.values())]
-        undoing = [one.undo for one in counters if one.undo is not None]
 
         def undo(responses: Responses) -> Responses:
-            return reduce(lambda said, one: one(said), undoing, responses)
+            return reduce(lambda said, one: one.undo(said) if one.undo else said, counters, responses)
 
-        repeats = max(one.repeats for one in counters)
-        return Counter(undo if undoing else None, repeats, copies=any(one.copies for one in counters))
+        def weight(responses: Responses) -> Float[Tensor, " n"]:
+            weights = responses.new_ones(len(responses))
+            for one in counters:
+                weights = weights * one.weight(responses) if one.weight else weights
+                responses = one.undo(responses) if one.undo else responses
+            return weights
+
+        return Counter(
+            undo=undo if any(one.undo for one in counters) else None,
+            weight=weight if any(one.weight for one in counters) else None,
+            through=counters[0].through,
+            repeats=max(one.repeats for one in counters),
+            copies=any(one.copies for one in counters),
+        )
 
     def _each(self, change: Callable[[int, Defence], Defence]) -> "Chain":
         changed = {name: change(place, one) for place, (name, one) in enumerate(self.defences.items())}

@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from privattack.checks import checked
-from privattack.defences.base import Defence, Reveals
+from privattack.defences.base import Counter, Defence, Responses, Reveals
 from privattack.defences.distributions import probabilities, response
 
 
@@ -25,3 +25,14 @@ class Rounding(Defence):
     ) -> Float[Tensor, "n classes"]:
         rounded = probabilities(log_probabilities).round(decimals=self.decimals)
         return response(rounded, log_probabilities, winners=log_probabilities.argmax(dim=1))
+
+    def counter(self) -> Counter:
+        """Return rounding itself, whose gradient is taken to be that of no rounding (straight-through)."""
+
+        def through(said: Responses) -> Responses:
+            plain = said.exp()
+            rounded = self(said, said.new_empty(len(said), 0, 0, 0)).exp()
+            # Half a unit is the most that rounds to nothing: below it, a gradient would only be large.
+            return (plain + (rounded - plain).detach()).clamp(min=0.5 * 10.0**-self.decimals).log()
+
+        return Counter(through=through)

@@ -116,7 +116,7 @@ def _also(run: Run, others: Sequence[Run], named: Sequence[str]) -> str:
     places = [*dict.fromkeys(aloud(label(other, apart)) for other in others)]
     if len(apart) == 1:
         (name,) = apart
-        places = [*dict.fromkeys(aloud(shown(name, attributes(other)[name])) for other in others)]
+        places = [*dict.fromkeys(aloud(shown(name, attributes(other).get(name))) for other in others)]
         phrase = SHARED.get(name, f"with {name} {{}}")
     elif all(below(name, ("defence",)) for name in apart):
         phrase = SHARED["defence"]

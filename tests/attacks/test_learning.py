@@ -1,16 +1,20 @@
 import pytest
 import torch
 
+from privattack.attacks.extraction.base import adaptive_loss
 from privattack.attacks.extraction.learning.averaging import Averaged
 from privattack.attacks.extraction.learning.base import Transcript
 from privattack.attacks.extraction.learning.bayes import Bayes
 from privattack.attacks.extraction.learning.restorer import Restorer
 from privattack.data.query_pool import QueryPool
+from privattack.defences.base import Counter, Reveals
+from privattack.defences.chain import Chain
 from privattack.defences.flatten import Flatten
 from privattack.defences.mad import Mad
 from privattack.defences.noise import Noise
 from privattack.defences.none import NoDefence
 from privattack.defences.reverse_sigmoid import ReverseSigmoid
+from privattack.defences.rounding import Rounding
 from privattack.defences.temperature import Temperature
 from privattack.service import BudgetExceeded, Service
 from tests.attacks.extracting import SEEDS, Recorder, linear_target, trainer
@@ -80,6 +84,52 @@ def test_what_is_known_of_a_defence_is_undone_before_it_is_learnt(images):
     said = linear_target(surrogates.pixels[:100])
     torch.testing.assert_close(adaptive.answers[0], said, atol=1e-3, rtol=1e-3)
     assert not torch.allclose(published.answers[0], said, atol=0.1)
+
+
+class Doubtful(Temperature):
+    """Says nothing where it is unsure, and whoever knows that learns nothing from it."""
+
+    def counter(self):
+        return Counter(weight=lambda responses: (responses.exp().amax(dim=1) > 0.537).float())
+
+
+@pytest.mark.parametrize("chained", [False, True])
+def test_answers_that_tell_nothing_have_no_part_in_what_is_learnt(images, chained):
+    surrogates = trainer(Recorder)
+    attack = made("attack", "attack=mea", "attack.attackers=[adaptive]")
+    chain = Chain(defences={"first": Temperature(temperature=10.0), "last": Doubtful(temperature=1.0)})
+    defence = chain if chained else Doubtful(temperature=10.0)
+    run(attack, images, made("learning", "learning=naive"), defence=defence, surrogates=surrogates)
+    (adaptive,) = surrogates.lessons
+    said = linear_target(surrogates.pixels[:100])
+    answered = (said / 10).log_softmax(dim=1)
+    told, said = answered.exp().amax(dim=1) > 0.537, said if chained else answered
+    assert 10 < told.sum() < 90
+    learnt = torch.randn(1, 100, 10, requires_grad=True)
+    for rows, gone in ((told, False), (~told, True)):
+        loss = adaptive.loss(learnt.log_softmax(dim=2)[:, rows], adaptive.answers[:1, rows])
+        (gradient,) = torch.autograd.grad(loss.sum(), learnt)
+        plain = adaptive_loss(Reveals.SCORES)(learnt.log_softmax(dim=2)[:, rows], said[rows].unsqueeze(0))
+        (whole,) = torch.autograd.grad(plain.sum(), learnt)
+        # Weights are never quite 0, so that their logarithm is finite.
+        torch.testing.assert_close(gradient, torch.zeros_like(whole) if gone else whole, atol=1e-5, rtol=1e-3)
+
+
+def test_surrogates_pass_through_rounding_whose_gradient_is_taken_straight(images):
+    surrogates = trainer(Recorder)
+    attack = made("attack", "attack=mea", "attack.attackers=[published,adaptive]")
+    rounding = Rounding(decimals=1)
+    run(attack, images, made("learning", "learning=naive"), defence=rounding, surrogates=surrogates)
+    published, adaptive = surrogates.lessons
+    said = linear_target(surrogates.pixels[:100]).unsqueeze(0).requires_grad_()
+    loss = adaptive.loss(said, adaptive.answers[:1])
+    # Who is rounded alike has learnt all: but for the floor below half a unit, nothing is lost.
+    assert loss.item() == pytest.approx(0.0, abs=1e-4)
+    assert adaptive.loss(said.roll(1, 1), adaptive.answers[:1]).item() > 1
+    (gradient,) = torch.autograd.grad(loss.sum(), said)
+    assert gradient.isfinite().all()
+    assert gradient.abs().amax() > 0  # which rounding itself would make 0
+    assert published.loss is not adaptive.loss
 
 
 def test_averaged_answers_cost_what_they_cost_and_are_nearer_to_the_target(images):

@@ -1,8 +1,9 @@
 """What every model extraction attack is: a way to choose queries, and surrogates that learn from the answers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int64
@@ -12,13 +13,14 @@ from privattack.attacks.extraction.learning.base import Learner, Learning, Trans
 from privattack.attacks.knowledge import Attackers, Knowledge
 from privattack.checks import checked
 from privattack.data.query_pool import QueryPool
-from privattack.defences.base import Defence, Reveals
+from privattack.defences.base import Defence, Responses, Reveals
 from privattack.errors import UserError
 from privattack.models.joined import Joined
 from privattack.models.surrogate import Lesson, Loss, Surrogates, SurrogateTrainer, cross_entropy, kl_divergence
 from privattack.randomness import generator
 from privattack.service import Service
 
+LEAST = 1e-6  # of an answer's weight, so that its logarithm is finite
 NONE = -1  # where the attackers have no label of their own, or an image is not the pool's
 
 NO_LEARNERS: Mapping[str, Learner] = {}
@@ -269,10 +271,22 @@ def _known(
     responses: Float[Tensor, "repetitions n classes"], imitation: Defence
 ) -> tuple[Float[Tensor, "repetitions n classes"], Loss]:
     """Return what an attacker who knows the defence learns of its responses, and by which loss."""
-    undo = imitation.counter().undo
-    if undo is not None:
-        responses = undo(responses.flatten(0, 1)).view_as(responses)
-    return responses, adaptive_loss(imitation.reveals)
+    counter, loss, flat = imitation.counter(), adaptive_loss(imitation.reveals), responses.flatten(0, 1)
+    known = counter.undo(flat) if counter.undo is not None else flat
+    if counter.weight is not None:
+        # KL to a distribution times w is w times KL to it, plus a constant.
+        known = known + counter.weight(flat).clamp(min=LEAST).log().unsqueeze(1)
+    if counter.through is not None and loss is kl_divergence:
+        loss = partial(_passed_through, counter.through)
+    return known.view_as(responses), loss
+
+
+def _passed_through(
+    through: Callable[[Responses], Responses],
+    surrogate: Float[Tensor, "e n classes"],
+    answers: Float[Tensor, "e n classes"],
+) -> Float[Tensor, " e"]:
+    return kl_divergence(through(surrogate.flatten(0, 1)).view_as(surrogate), answers)
 
 
 def adaptive_loss(reveals: Reveals) -> Loss:
