@@ -67,6 +67,16 @@ def test_a_strangers_result_is_shown_or_left_out_with_a_sentence(
     assert all("strange" in message and "\n" not in message for message in caplog.messages)
 
 
+def test_settings_that_only_one_result_has_and_numbers_that_no_array_holds_are_told(make_extraction, write_run, caplog):
+    made = make_extraction({"adaptive": {100: 0.7}, "no_query": {100: 0.5}})
+    folder = write_run(made, "sound").parent
+    write_run(changed(made, ("run", "config", "defence"), HTML), "strange")
+    assert reported(folder, caplog)[0] == 2
+    write_run(changed(made, ("run", "budget"), 10**30), "stranger")
+    assert reported(folder, caplog)[0] == 2
+    assert "too large" in caplog.text
+
+
 TYPED = {
     "repetitions": ("run", "repetitions"),
     "a name": ("attackers", 0, "name"),
