@@ -40,10 +40,12 @@ class Settings:
         results: prune: where results are; models that they refer to stay, and are told,
         referred: unless this is true.
         delete: prune: false only tells what would be removed.
-        workers: plan: how many models a cluster trains at once; null for this machine alone.
+        workers: plan: how many workers, such as GPUs or cores, a cluster has; null for this machine alone. They are
+            given models as shadow.engine gives them: shadow.engines.submitit.models to a job, one after the other.
         name: plan: of the cluster.
         device: plan: of the cluster's workers, as the store names it where models were trained there.
         speed: plan: how many times as fast a worker is as this machine, where the store has no model of that device.
+        start: plan: seconds until one of them is ready, such as in a queue; null for as long as a process here takes.
         price: plan: money for an hour of one worker.
     """
 
@@ -59,6 +61,7 @@ class Settings:
         name: str = "cluster",
         device: str | None = None,
         speed: Positive = 1.0,
+        start: Annotated[float, Field(ge=0, le=1e9)] | None = None,
         price: Annotated[float, Field(ge=0, le=1e12)] = 0.0,
     ) -> None:
         self.days = days
@@ -70,6 +73,7 @@ class Settings:
         self.name = name
         self.device = device
         self.speed = speed
+        self.start = start
         self.price = price
 
 
@@ -99,9 +103,8 @@ def bank(words: Sequence[str]) -> None:
             f"attack={choices['attack']}: trains no shadow models; choose one that does, such as attack=lira."
         )
     if action == "plan":
-        print(
-            plan(audit.order, workers=own.workers, name=own.name, device=own.device, speed=own.speed, price=own.price)
-        )
+        print(plan(audit.order, workers=own.workers, name=own.name, device=own.device, speed=own.speed, start=own.start,
+                   price=own.price))  # fmt: skip
         return
     if action == "train":
         audit.order.obtain()

@@ -67,11 +67,34 @@ def _timed(address: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in address["recipe"].items() if name not in ("epochs", "lr", "gamma")}
 
 
-def hours(models: int, *, at_once: int, seconds: float, start: float) -> float:
-    """Return how long models take of which `at_once` are trained side by side, each in so many seconds.
+@dataclass(frozen=True)
+class Workers:
+    """Who trains a bank.
 
-    Args:
-        start: seconds until a worker is ready.
+    Attributes:
+        at_once: how many workers there are.
+        in_a_row: how many models a worker is given at a time.
+        start: seconds until a worker is ready,
+        anew: once for whatever it is given, as a job is, and not once for all.
+        price: money for an hour of one.
     """
-    rounds = math.ceil(models / at_once)
-    return (start * (models > 0) + rounds * seconds) / 3600
+
+    at_once: int
+    start: float
+    price: float
+    in_a_row: int = 1
+    anew: bool = False
+
+    def parts(self, models: int) -> int:
+        """Return how many times a worker is given something."""
+        return math.ceil(models / self.in_a_row)
+
+    def hours(self, models: int, *, seconds: float) -> float:
+        """Return how long models take, each of which takes a worker so many seconds."""
+        rounds = math.ceil(self.parts(models) / self.at_once)
+        starts = rounds if self.anew else min(rounds, 1)
+        return (starts * self.start + rounds * min(self.in_a_row, models) * seconds) / 3600
+
+    def money(self, models: int, *, seconds: float) -> float:
+        """Return what they cost, where all that have anything to do are paid until the last is done."""
+        return min(self.at_once, self.parts(models)) * self.hours(models, seconds=seconds) * self.price

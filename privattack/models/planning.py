@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from privattack.models.costs import Rate, Work, hours, rates
+from privattack.models.costs import Rate, Work, Workers, rates
 from privattack.models.devices import name_of
 from privattack.models.engines.processes import Processes
 from privattack.models.shadow_bank import BankOrder
@@ -14,15 +14,26 @@ from privattack.models.shadow_processes import in_processes
 from privattack.models.store import ModelStore, fingerprint
 
 
-def plan(order: BankOrder, *, workers: int | None, name: str, device: str | None, speed: float, price: float) -> str:
+def plan(
+    order: BankOrder,
+    *,
+    workers: int | None,
+    name: str,
+    device: str | None,
+    speed: float,
+    start: float | None,
+    price: float,
+) -> str:
     """Return hours and money for this machine and, with `workers`, for a cluster, in sentences.
 
     Where the store has no model of this network that was trained on this machine, a few are trained now for an epoch.
 
     Args:
-        workers, name: how many models a cluster trains at once, and what it is called.
+        workers, name: how many workers a cluster has, which are given models as the order's engine gives them, and what
+            it is called.
         device, speed: what its workers are, and how many times as fast as this machine where no model was trained there
             yet.
+        start: seconds until one of them is ready, such as in a queue; None for as long as a process here takes.
         price: money for an hour of a worker.
     """
     task, here = order.tasks[0], name_of(order.device)
@@ -32,12 +43,12 @@ def plan(order: BankOrder, *, workers: int | None, name: str, device: str | None
     work = Work(len(task.members), order.settings.recipe.epochs, len(order.pool) + len(order.data.test))
     missing = sum(not order.store.holds(fingerprint(task.address)) for task in order.tasks)
     at_once = min(missing, engine.at_once(order.device)) or 1
-    start = _start(at_once)
+    us = Workers(at_once, _start(at_once), price)
     seconds = rate.seconds * work.images
     lines = [
         f"{order.settings.count} shadow models: {order.settings.count - missing} are in the store, {missing} are to be "
         f"trained, {work.members:,} members and {work.epochs} epochs each.",
-        _told("this machine", missing, at_once, seconds, start, price, f"{rate.measured} trainings measured on {here}"),
+        _told("this machine", missing, us, seconds, f"{rate.measured} trainings measured on {here}"),
     ]
     if workers is not None:
         theirs = known.get(device or "")
@@ -45,16 +56,19 @@ def plan(order: BankOrder, *, workers: int | None, name: str, device: str | None
             f"{speed:g} times this machine" if theirs is None else f"{theirs.measured} trainings measured on {device}"
         )
         seconds = seconds / speed if theirs is None else theirs.seconds * work.images
-        lines.append(_told(name, missing, workers, seconds, start, price, basis))
+        giving = order.settings.engine
+        start = us.start if start is None else start
+        them = Workers(workers, start, price, in_a_row=giving.models, anew=giving.anew)
+        lines.append(_told(name, missing, them, seconds, basis))
     return "\n".join(lines)
 
 
-def _told(where: str, models: int, at_once: int, seconds: float, start: float, price: float, basis: str) -> str:
-    taken = hours(models, at_once=at_once, seconds=seconds, start=start)
-    money = min(at_once, models) * taken * price
+def _told(where: str, models: int, workers: Workers, seconds: float, basis: str) -> str:
+    taken = workers.hours(models, seconds=seconds)
+    row = f", {workers.in_a_row} in a row" if workers.in_a_row > 1 else ""
     return (
-        f"{where}: {taken:.2f} hours ({3600 * taken:.0f} s), {at_once} at once, {seconds:.1f} s a model; "
-        f"money {money:.2f} (by {basis})."
+        f"{where}: {taken:.2f} hours ({3600 * taken:.0f} s), {workers.at_once} at once{row}, {seconds:.1f} s a model; "
+        f"money {workers.money(models, seconds=seconds):.2f} (by {basis})."
     )
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from privattack.models.costs import Work, hours, rates
+from privattack.models.costs import Work, Workers, rates
 
 
 def address(**changes) -> dict:
@@ -28,4 +28,14 @@ def test_a_rate_is_of_one_network_and_recipe_and_holds_for_longer_trainings():
     ("models", "at_once", "expected"), [(0, 2, 0), (1, 2, 14), (4, 2, 24), (5, 2, 34), (5, 64, 14)]
 )
 def test_models_side_by_side_take_as_many_rounds_as_there_are(models, at_once, expected):
-    assert 3600 * hours(models, at_once=at_once, seconds=10.0, start=4.0) == pytest.approx(expected)
+    workers = Workers(at_once, start=4.0, price=0.0)
+    assert 3600 * workers.hours(models, seconds=10.0) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("models", "at_once", "seconds", "paid"), [(0, 2, 0, 0), (3, 2, 34, 1), (16, 2, 88, 2), (16, 64, 44, 4)]
+)
+def test_jobs_train_models_in_a_row_and_start_anew_and_those_with_work_are_paid(models, at_once, seconds, paid):
+    jobs = Workers(at_once, in_a_row=4, anew=True, start=4.0, price=3.0)
+    assert 3600 * jobs.hours(models, seconds=10.0) == pytest.approx(seconds)
+    assert jobs.money(models, seconds=10.0) == pytest.approx(paid * 3.0 * seconds / 3600)

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import ClassVar
 
 import torch
 
@@ -14,7 +15,15 @@ Train = Callable[[Sequence[Task], torch.device], Iterable[Outcome]]
 
 
 class Engine(ABC):
-    """Has shadow models trained."""
+    """Has shadow models trained.
+
+    Attributes:
+        models: how many a worker is given at a time.
+        anew: whether a worker starts anew for whatever it is given.
+    """
+
+    models: int = 1
+    anew: ClassVar[bool] = False
 
     @abstractmethod
     def map(self, train: Train, tasks: Sequence[Task], device: torch.device) -> Iterator[Outcome]:

@@ -39,6 +39,8 @@ class Submitit(Engine):
         retries: how many times the models of jobs that were killed are submitted again.
     """
 
+    anew = True
+
     def __init__(
         self,
         *,
