@@ -123,11 +123,15 @@ def pool_of(run: Job) -> str:
 
 def flat(node: Any, prefix: str = "") -> dict[str, Any]:
     """Return nested settings by their dotted names."""
-    if not isinstance(node, Mapping) or not node:
-        return {prefix: node} if prefix else {}
-    return {
-        path: leaf for name, value in node.items() for path, leaf in flat(value, f"{prefix}.{name}".lstrip(".")).items()
-    }
+    found: dict[str, Any] = {}
+    left = [(prefix, node)]
+    while left:
+        path, inner = left.pop()
+        if isinstance(inner, Mapping) and inner:
+            left += [(f"{path}.{name}".lstrip("."), value) for name, value in reversed(inner.items())]
+        elif path:
+            found[path] = inner
+    return found
 
 
 def _class(config: Mapping[str, Any], group: str) -> str:
