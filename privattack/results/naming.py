@@ -128,7 +128,7 @@ def flat(node: Any, prefix: str = "") -> dict[str, Any]:
     while left:
         path, inner = left.pop()
         if isinstance(inner, Mapping) and inner:
-            left += [(f"{path}.{name}".lstrip("."), value) for name, value in reversed(inner.items())]
+            left += [(f"{path}.{name}".lstrip("."), value) for name, value in reversed([*inner.items()])]
         elif path:
             found[path] = inner
     return found
