@@ -10,7 +10,6 @@ Words that begin with `bank.` are this program's own, told below; all others are
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -23,6 +22,7 @@ from privattack.errors import UserError
 from privattack.experiment import prepare
 from privattack.memory import enough_memory
 from privattack.models.devices import keep_quiet
+from privattack.models.object_store import open_store
 from privattack.models.planning import plan
 from privattack.models.pruning import prune
 from privattack.models.shadow_bank import BankOrder
@@ -36,7 +36,8 @@ class Settings:
     """The program's own settings.
 
     Args:
-        days, gigabytes: prune: removes models last used longer ago, then the longest unused until no more is left.
+        days, gigabytes: prune: removes models last used longer ago, in a bucket put there longer ago, then the longest
+            unused until no more is left.
         results: prune: where results are; models that they refer to stay, and are told,
         referred: unless this is true.
         delete: prune: false only tells what would be removed.
@@ -90,9 +91,7 @@ def bank(words: Sequence[str]) -> None:
     own, others = own_words(others, "bank.", Settings)
     config, choices = composed(others)
     if action == "prune":
-        if "://" in config.store:
-            raise UserError(f"store={config.store}: only folders are pruned; give the bucket a rule of its own.")
-        print(prune(Path(config.store).expanduser(), days=own.days, gigabytes=own.gigabytes, results=own.results,
+        print(prune(open_store(config.store), days=own.days, gigabytes=own.gigabytes, results=own.results,
                     referred=own.referred, delete=own.delete))  # fmt: skip
         return
     if not config.verbose:

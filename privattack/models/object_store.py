@@ -10,12 +10,13 @@ Of an object store, nothing is asked but that an object appears whole, and that 
 
 import hashlib
 import io
+import logging
 import shutil
 import time
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from privattack.errors import UserError, why
 from privattack.models import leases
 from privattack.models.damaged import DAMAGED
 from privattack.models.store import Claim, ModelStore, StoredModel, fingerprint
+
+log = logging.getLogger(__name__)
 
 CACHE = "~/.cache/privattack"
 
@@ -62,14 +65,15 @@ class ObjectStore(ModelStore):
     def __init__(self, address: str) -> None:
         self.address = address
         super().__init__(Path(CACHE).expanduser() / hashlib.sha256(address.encode()).hexdigest()[:16])
-        with self._reached():
+        with self.reached():
             import fsspec
 
             self.files, self.root = fsspec.url_to_fs(address, use_listings_cache=False, skip_instance_cache=True)
             self.files.exists(self.root)
 
     @contextmanager
-    def _reached(self) -> Iterator[None]:
+    def reached(self) -> Iterator[None]:
+        """Turn what the bucket's client raises meanwhile into a sentence."""
         try:
             yield
         except UserError:
@@ -94,14 +98,18 @@ class ObjectStore(ModelStore):
 
     def find(self, recipe: Mapping[str, Any]) -> StoredModel | None:
         """Return a model, fetched where it is not on this machine; see the base class."""
+        name = fingerprint(recipe)
         if (found := super().find(recipe)) is not None:
+            if self._unsent(name).exists():
+                with suppress(OSError):  # said when it was trained
+                    self._send(self.folder / name, name)
             return found
-        with self._reached():
-            return super().find(recipe) if self._fetch(fingerprint(recipe)) else None
+        with self.reached():
+            return super().find(recipe) if self._fetch(name) else None
 
     def holds(self, name: str) -> bool:
         """Say whether a model is here or there; see the base class."""
-        with self._reached():
+        with self.reached():
             return super().holds(name) or self.files.exists(self._object(name))
 
     @contextmanager
@@ -119,7 +127,7 @@ class ObjectStore(ModelStore):
                 yield None
                 return
             try:
-                with self._reached():
+                with self.reached():
                     stored = self._trained_meanwhile(name)
                 yield replace(here, stored=stored, held=everywhere.held)
             finally:
@@ -135,23 +143,40 @@ class ObjectStore(ModelStore):
 
     def owner_of(self, name: str) -> leases.Owner | None:
         """Return who is training a model; see the base class."""
-        with self._reached():
+        with self.reached():
             return BucketLease(self.files, f"{self.root}/claims/{name}").held_by()
 
-    @_refused()
     def publish(self, written: Path, name: str) -> None:
-        """Put a model into the bucket, and only then where it would be found here; see the base class."""
-        content = io.BytesIO()
-        with zipfile.ZipFile(content, "w") as archive:
-            for file in written.iterdir():
-                archive.write(file, file.name)
+        """Put a model into the bucket, and only then where it would be found here; see the base class.
+
+        Where it cannot be put there, it is kept here, and put there when it is next asked for.
+        """
+        unsent = self._unsent(name)
+        unsent.parent.mkdir(parents=True, exist_ok=True)
+        unsent.touch()
         try:
-            self.files.pipe_file(self._object(name), content.getvalue(), mode="create")
-        except FileExistsError:  # this process was thought dead; what is there is used from here on
-            if self._fetch(name):
+            if not self._send(written, name) and self._fetch(name):  # this process was thought dead
                 shutil.rmtree(written)
                 return
+        except OSError as error:
+            log.warning("store=%s: the model %s could not be put there (%s); it is kept in %s on this machine, and put "
+                        "there when it is next asked for here.", self, name, why(error), self.folder)  # fmt: skip
         super().publish(written, name)
+
+    @_refused()
+    def _send(self, folder: Path, name: str) -> bool:
+        """Put a model into the bucket, and say whether there was none."""
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            for file in folder.iterdir():
+                archive.write(file, file.name)
+        first = True
+        try:
+            self.files.pipe_file(self._object(name), content.getvalue(), mode="create")
+        except FileExistsError:
+            first = False
+        self._unsent(name).unlink(missing_ok=True)
+        return first
 
     @_refused()
     def _fetch(self, name: str) -> bool:
@@ -171,6 +196,10 @@ class ObjectStore(ModelStore):
         finally:
             shutil.rmtree(fetched, ignore_errors=True)
         return True
+
+    def _unsent(self, name: str) -> Path:
+        """Return the empty file that says that a model is here and not in the bucket."""
+        return self.folder / "unsent" / name
 
     def _object(self, name: str) -> str:
         return f"{self.root}/{name}.zip"
@@ -192,13 +221,13 @@ class BucketLease(leases.Lease):
 
     def held_by(self) -> leases.Owner | None:
         """Return who has it; None where nobody has, or whoever had is dead."""
-        return self._by(max(self._numbers(), default=0), time.time)
+        return self._by(max(self._numbers(), default=0))
 
-    def _by(self, last: int, now: Callable[[], float]) -> leases.Owner | None:
+    def _by(self, last: int) -> leases.Owner | None:
         owner = self.files.cat_file(self._at(last)).decode() if last else ""
         if owner == "" or leases.gone(owner):
             return None
-        silent = now() - self.files.modified(self._at(last)).timestamp()
+        silent = self._now() - self.files.modified(self._at(last)).timestamp()
         return None if silent > leases.EXPIRES else leases.Owner.of(owner, silent)
 
     def _now(self) -> float:
@@ -210,7 +239,7 @@ class BucketLease(leases.Lease):
     @_refused()
     def _try(self) -> bool:
         last = max(self._numbers(), default=0)
-        if self._by(last, self._now) is not None:
+        if self._by(last) is not None:
             return False
         mine = self._at(last + 1)
         try:

@@ -232,10 +232,10 @@ class Claim:
             written.mkdir(parents=True)
             _write(written, model, self.recipe)
             self.store.publish(written, fingerprint(self.recipe))
-            if self.held():  # another may go on from it
-                self.checkpoint.unlink(missing_ok=True)
-            with suppress(OSError):  # damaged checkpoints stay
-                self.checkpoint.parent.rmdir()
+            with suppress(OSError):  # the model is kept, whatever cannot be asked or removed
+                if self.held():  # otherwise another may go on from it
+                    self.checkpoint.unlink(missing_ok=True)
+                self.checkpoint.parent.rmdir()  # but for damaged checkpoints
 
 
 def _write(folder: Path, model: StoredModel, recipe: Mapping[str, Any]) -> None:

@@ -1,7 +1,9 @@
 import itertools
 import logging
 import pickle
+import re
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -9,8 +11,9 @@ import pytest
 import torch
 
 from privattack.errors import UserError
-from privattack.models import leases, object_store
+from privattack.models import leases, object_store, pruning
 from privattack.models.object_store import BucketLease, ObjectStore, open_store
+from privattack.models.pruning import prune
 from privattack.models.store import ModelStore, StoredModel, fingerprint
 from tests.models.banks import assert_same
 
@@ -158,6 +161,52 @@ def test_a_bank_in_a_bucket_is_the_one_in_a_folder(machine, order):
     assert (there.trained, again.trained) == (2, 0)
     assert_same(there, order.obtain())
     assert_same(again, there)
+
+
+def test_a_model_that_cannot_be_put_there_is_kept_here_and_put_there_later(machine, monkeypatch, caplog):
+    first, name = machine("first"), fingerprint(RECIPE)
+    put = first.files.pipe_file
+
+    def failing(path: str, *arguments, **settings) -> None:
+        if path.endswith(".zip"):
+            raise OSError("the disk of the bucket is full")
+        put(path, *arguments, **settings)
+
+    monkeypatch.setattr(first.files, "pipe_file", failing)
+    assert trained(first)
+    assert not trained(first)
+    (said,) = caplog.messages
+    assert re.match(
+        rf"store=s3://\S+: the model {name} could not be put there \(OSError: the disk.*; it is kept in ", said
+    )
+    assert not machine("second").holds(name)
+    monkeypatch.setattr(first.files, "pipe_file", put)
+    assert first.find(RECIPE) is not None
+    assert first.files.exists(first._object(name))
+    assert not first._unsent(name).exists()
+
+
+def test_who_is_at_a_model_is_told_by_the_buckets_clock(machine, monkeypatch):
+    first, second, name = machine("first"), machine("second"), fingerprint(RECIPE)
+    with first.claim(RECIPE):
+        hours_ahead = time.time() + 7_200
+        monkeypatch.setattr(time, "time", lambda: hours_ahead)
+        assert second.owner_of(name).silent < 60
+
+
+def test_old_models_of_a_bucket_go_but_for_what_results_refer_to(machine, tmp_path, monkeypatch):
+    first = machine("first")
+    for number in range(3):
+        first.obtain({"number": number}, lambda _: MODEL)
+    first.files.pipe_file(f"{first.root}/0123456789abcdef.damaged-1", b"half")
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs/result.json").write_text(f'"{fingerprint({"number": 1})}"')
+    settings = {"gigabytes": None, "results": str(tmp_path / "outputs"), "referred": False}
+    assert "of 3 models (0.0 MB) 2 (0.0 MB) would be removed" in prune(first, days=1e-9, delete=False, **settings)
+    monkeypatch.setattr(pruning, "EXPIRES", -10.0)
+    assert "2 (0.0 MB) are removed, and 1 leavings" in prune(first, days=1e-9, delete=True, **settings)
+    second = machine("second")
+    assert [second.holds(fingerprint({"number": number})) for number in range(3)] == [False, True, False]
 
 
 def test_a_store_in_a_bucket_is_opened_anew_by_another_process(machine):

@@ -34,7 +34,7 @@ def prune(store, tmp_path):
         "referred": False,
         "delete": True,
     }
-    return lambda **settings: pruning.prune(store.folder, **{**defaults, **settings})
+    return lambda **settings: pruning.prune(store, **{**defaults, **settings})
 
 
 def ages(store: ModelStore) -> list[int]:
@@ -100,4 +100,4 @@ def test_where_nothing_says_what_is_to_go_nothing_does(prune, store, tmp_path):
     with pytest.raises(UserError, match=r"^bank\.days=null: "):
         prune()
     with pytest.raises(UserError, match="there is no such folder"):
-        pruning.prune(tmp_path / "none", days=1.0, gigabytes=None, results="", referred=False, delete=True)
+        pruning.prune(ModelStore(tmp_path / "none"), days=1.0, gigabytes=None, results="", referred=False, delete=True)
