@@ -5,6 +5,10 @@ import runpy
 from pathlib import Path
 
 import pytest
+import torch
+from omegaconf import OmegaConf
+
+from privattack.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / ".github/docs").glob("*.md"))]
@@ -44,3 +48,16 @@ def test_the_script_from_python_does_what_it_says(tmp_path, monkeypatch):
     assert names["found"].result.attackers[0].metrics["auc"].value > 0.6
     assert names["service"].remaining == 0
     assert (tmp_path / "outputs/report.html").exists()
+
+
+def test_the_defence_that_the_page_writes_is_one(tmp_path):
+    (tmp_path / "blended.py").write_text(script("extending.md"))
+    blended = runpy.run_path(str(tmp_path / "blended.py"))["Blended"]
+    said = torch.randn(20, 10).log_softmax(dim=1)
+    answer = blended(share=0.5)(said, torch.zeros(20, 1, 8, 8))
+    torch.testing.assert_close(answer.exp(), 0.5 * said.exp() + 0.05, atol=1e-4, rtol=0)
+    with pytest.raises(UserError, match="share=2"):
+        blended(share=2)
+    (option,) = re.findall(r"^```yaml$(.*?)^```$", (ROOT / ".github/docs/extending.md").read_text(), re.M | re.S)
+    assert option.strip().startswith("# ")
+    assert OmegaConf.create(option)._target_ == "privattack.defences.blended.Blended"
