@@ -159,13 +159,14 @@ def test_attacks(make, option):
 
 
 @pytest.mark.parametrize("option", SHADOW)
-@pytest.mark.parametrize("data", ["mnist", "digits"])
-def test_attacks_with_shadow_models_bring_clean_non_members_and_a_target_that_leaves_some(option, data):
-    config = composed(f"attack={option}", f"data={data}")
-    assert config.nonmembers._target_.endswith("Holdout")
-    assert config.target.train_size == {"mnist": 30_000, "digits": 600}[data]
-    assert composed(f"attack={option}", "target.train_size=250").target.train_size == 250
-    assert composed(f"attack={option}", "nonmembers=test").nonmembers._target_.endswith("TestPart")
+def test_attacks_with_shadow_models_bring_clean_non_members_and_a_target_that_leaves_some(option):
+    for words, members in (((), 30_000), (("data=digits",), 600)):
+        config = composed(f"attack={option}", *words)
+        assert config.nonmembers._target_.endswith("Holdout")
+        assert config.target.train_size == members
+    chosen = composed(f"attack={option}", "target.train_size=250", "nonmembers=test")
+    assert chosen.target.train_size == 250
+    assert chosen.nonmembers._target_.endswith("TestPart")
 
 
 @pytest.mark.parametrize("option", SHADOW)
