@@ -31,8 +31,11 @@ def store(tmp_path_factory):
     return tmp_path_factory.mktemp("shapes") / "store"
 
 
-@pytest.mark.parametrize("data", ["colour", "grey"])
-@pytest.mark.parametrize("attack", options("attack"))
+# Grey images of 28 pixels are those of nearly all other tests.
+GREY = [(attack, "grey") for attack in ("mea", "semisupervised", "mia", "lira", "label_only_boundary")]
+
+
+@pytest.mark.parametrize(("attack", "data"), [*((attack, "colour") for attack in options("attack")), *GREY])
 def test_every_attack_works_on_a_data_set_of_ones_own(attack, data, store, tmp_path):
     words = [*WORDS, f"data._target_=tests.own_data.{data}", f"attack={attack}", *SMALL.get(attack, [])]
     found = privattack.run([*words, f"store={store}"], folder=tmp_path / "run")

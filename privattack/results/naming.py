@@ -58,6 +58,8 @@ def varying(runs: Iterable[Job]) -> list[str]:
     say it already. A setting that has the value of an earlier one in every run is its copy.
     """
     every = [attributes(run) for run in runs]
+    if len(every) < 2:
+        return []
     others = dict.fromkeys(name for one in every for name in one if name not in FIELDS)
     # A copy comes after what it was copied from: attack.surrogates.epochs after surrogate.epochs.
     names = [*FIELDS, *sorted(others, key=lambda name: (name.count("."), not below(name, FIELDS)))]
