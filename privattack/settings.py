@@ -117,6 +117,7 @@ class Trainer(Section):
     progress: bool
     lightning: bool
     callbacks: dict[str, MadeOf] | None
+    levers: list[Literal["compile", "graphs", "products"]]
 
 
 class Settings(Section):

@@ -54,6 +54,8 @@ def recipe_of(config: DictConfig, group: Group, training: Callable[..., Supervis
         raise UserError(
             f"trainer.lightning=true: Lightning trains on images as they are; leave out {group}.flips and {group}.crop."
         )
+    if config.trainer.lightning and config.trainer.levers:
+        raise UserError("trainer.lightning=true: Lightning's Trainer has no levers; leave out trainer.levers.")
     made = {
         name: make(config, f"{group}.{name}", partial, _partial_=True)
         for name in ("optimizer", "scheduler")
@@ -72,6 +74,7 @@ def recipe_of(config: DictConfig, group: Group, training: Callable[..., Supervis
         "flips": settings.flips,
         "crop": settings.crop,
         "precision": settings.precision,
+        "levers": tuple(sorted(config.trainer.levers)),
     }
     try:
         recipe = training(**said | getattr(training, "keywords", {}))

@@ -30,13 +30,12 @@ def device_of(accelerator: str) -> torch.device:
 
 
 @contextmanager
-def computing(precision: Precision, device: torch.device) -> Iterator[None]:
-    """Compute meanwhile with fewer bits: `tf32` in matrix products of a GPU, `bf16` in most of what networks do."""
+def products_in(precision: Precision) -> Iterator[None]:
+    """Let a GPU's matrix products be of fewer bits meanwhile, forwards and backwards, where `precision` is `tf32`."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high" if precision == "tf32" else before)
     try:
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-            yield
+        yield
     finally:
         torch.set_float32_matmul_precision(before)
 

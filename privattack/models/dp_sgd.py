@@ -61,6 +61,8 @@ class DpSgd(Supervised):
             raise SettingError(
                 {"precision": self.precision}, "needs float32: what is rounded may exceed the norm it is clipped to"
             )
+        if self.levers:
+            raise SettingError({"levers": self.levers}, "DP-SGD has none; set trainer.levers=[]")
 
     def optimised(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
         """Return an optimiser of these parameters; SGD by default."""

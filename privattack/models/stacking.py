@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
+from privattack.models.levers import by_products
 from privattack.models.normalised import Normalised
 
 
@@ -57,17 +58,22 @@ class Perceptrons(nn.Module):
 class Vectorised(nn.Module):
     """Copies of `e` networks of any kind as one function of stacked weights: fast on a GPU, slow on a CPU.
 
+    Args:
+        products: whether convolutions are batched matrix products, in place of grouped convolutions.
+
     Raises:
         RuntimeError: when called, where the networks' code cannot be vectorised.
     """
 
-    def __init__(self, networks: Sequence[nn.Module]) -> None:
+    def __init__(self, networks: Sequence[nn.Module], *, products: bool = False) -> None:
         super().__init__()
         weights, self.buffers_ = stack_module_state([network.train() for network in networks])
         self.names = list(weights)  # they have dots, which a module's own parameters may not have
         self.weights = nn.ParameterList(weights.values())
         # Holds no weights: only the way from weights and images to logits.
         self.skeleton = (copy.deepcopy(networks[0]).to("meta"),)  # in a tuple, so that it is no part of this module
+        if products:
+            by_products(self.skeleton[0])
 
         def logits(weights: dict[str, Tensor], buffers: dict[str, Tensor], images: Tensor) -> Tensor:
             return functional_call(self.skeleton[0], (weights, buffers), (images,))

@@ -59,6 +59,10 @@ def test_any_optimiser_and_scheduler_of_torch_can_be_named():
             r"trainer\.lightning=true: .* leave out target\.precision",
         ),
         (
+            ["trainer.levers=[compile]", "trainer.lightning=true"],
+            r"trainer\.lightning=true: .* leave out trainer\.levers",
+        ),
+        (
             ["trainer.callbacks={one: {_target_: lightning.pytorch.callbacks.EarlyStopping}}"],
             r"trainer\.callbacks: are called by Lightning's Trainer only; set trainer\.lightning=true",
         ),

@@ -153,6 +153,8 @@ def test_a_network_that_mixes_images_is_refused(make_images):
 def test_rounded_gradients_are_refused():
     with pytest.raises(SettingError, match="precision=bf16: needs float32"):
         replace(RECIPE, precision="bf16")
+    with pytest.raises(SettingError, match=r"levers=\[compile\]: DP-SGD has none"):
+        replace(RECIPE, levers=("compile",))
 
 
 def test_no_noise_proves_nothing_and_a_large_delta_is_refused():

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from privattack.errors import UserError
+from privattack.models.levers import by_products
 from privattack.models.networks import MLP, ConvNet, LeNet
 from privattack.models.recipes import Supervised
 from privattack.models.residual import WideResNet
@@ -134,6 +135,37 @@ def test_fewer_bits_are_another_training_whose_weights_are_single_precision(make
         ends[precision] = torch.cat([weight.flatten() for weight in network.parameters()])
     assert ends["bf16"].dtype is torch.float32
     assert not torch.equal(ends["bf16"], ends["float32"])
+
+
+@pytest.mark.parametrize(
+    "levers",
+    [
+        ("products",),
+        pytest.param(("compile",), marks=pytest.mark.slow),
+        pytest.param(("graphs", "products"), marks=pytest.mark.slow),
+    ],
+)
+def test_levers_change_a_stack_by_rounding_only_and_another_address_tells_them(levers, make_images):
+    data, halves, ends = make_images(64), torch.arange(64).view(2, 32), []
+    for recipe in (RECIPE, replace(RECIPE, levers=levers)):
+        networks = [build(LeNet, seed) for seed in range(2)]
+        recipe.fit(networks, data, halves, seeds=[0, 1], device=CPU)
+        ends.append(torch.stack([network(data.pixels()).detach() for network in networks]))
+    torch.testing.assert_close(*ends, rtol=1e-3, atol=1e-3)
+    assert "levers" not in RECIPE.address
+    assert recipe.address["levers"] == levers
+
+
+@pytest.mark.parametrize(
+    "layer", [{"stride": 2}, {"padding": (1, 2), "dilation": 2, "bias": False}, {"padding": "same"}]
+)
+def test_a_convolution_by_products_answers_as_it_did(layer):
+    network = nn.Sequential(nn.Conv2d(3, 5, (3, 2), **layer))
+    images = torch.randn(4, 3, 9, 11)
+    expected = network(images)
+    by_products(network)
+    torch.testing.assert_close(network(images), expected)
+    assert (type(network[0]) is nn.Conv2d) == (layer.get("padding") == "same")
 
 
 def test_a_single_image_that_batch_norm_cannot_take_is_said_in_a_sentence(make_images):
