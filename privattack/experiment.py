@@ -116,12 +116,13 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
         keep_quiet()
     parts = prepare(config)
     logger = RunLogger(folder)
-    others = OmegaConf.select(config, "logger") and make(config, "logger", Logger, save_dir=str(folder))
+    others = [make(config, "logger", Logger, save_dir=str(folder))] if OmegaConf.select(config, "logger") else []
+    live = others if config.trainer.lightning and config.trainer.devices == 1 else []
 
     before = time.perf_counter()
     bank = parts.audit.bank()
     shadow_seconds = time.perf_counter() - before
-    with _attacked(config, parts, bank, logger) as attacked:
+    with _attacked(config, parts, bank, logger, live) as attacked:
         outcome = parts.audit.run(attacked.victims, bank)
         standing = attacked.standing()
         watching = watching_of(attacked.victims, outcome.services, parts.data, seed=config.seed)
@@ -142,8 +143,9 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
     with with_path(folder):
         write_events(logger, result, list(outcome.curves))
     result.write(folder)
-    if others is not None:
-        tell(others, result, {"target": attacked.history, "surrogate": outcome.curves})
+    told = live if result.target.trained else []  # by Lightning's Trainer, while it trained
+    for one in others:
+        tell(one, result, {"target": [] if one in told else attacked.history, "surrogate": outcome.curves})
     print(box(result), table(result, folder), sep="\n")
     return result
 
@@ -157,7 +159,9 @@ class _Attacked(NamedTuple):
 
 
 @contextmanager
-def _attacked(config: DictConfig, parts: Parts, bank: ShadowBank | None, logger: RunLogger) -> Iterator[_Attacked]:
+def _attacked(
+    config: DictConfig, parts: Parts, bank: ShadowBank | None, logger: RunLogger, loggers: Sequence[Logger]
+) -> Iterator[_Attacked]:
     """Yield the target, models in its place, or somebody's model elsewhere."""
     if parts.foreign is not None:
         named = torch.empty(0, dtype=torch.int64) if parts.split is None else parts.split.members
@@ -165,7 +169,7 @@ def _attacked(config: DictConfig, parts: Parts, bank: ShadowBank | None, logger:
             yield _Attacked([victim], victim.standing, [])
         return
     if config.targets is None:
-        targets = [parts.target.obtain(store=parts.store, device=parts.device, logger=logger)]
+        targets = [parts.target.obtain(store=parts.store, device=parts.device, logger=logger, loggers=loggers)]
         members = None if parts.split is None else parts.split.learnt
         train = parts.target.beside(store=parts.store, device=parts.device)
         owners = [Owner.of(targets[0].model, parts.data, members, train=train)]

@@ -1,15 +1,17 @@
 """The target that the settings describe: what it is made of, and itself once it is trained or loaded."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
-from privattack.audits.training import architecture_of, brought_by_user, recipe_of
+from privattack.audits.training import LIGHTNINGS_OWN, architecture_of, brought_by_user, recipe_of
 from privattack.data.canaries import Canaries
 from privattack.data.images import DataSet
 from privattack.data.members import named_members
@@ -43,9 +45,16 @@ class TargetParts:
     recipe: Recipe
     output: Output
 
-    def obtain(self, *, store: ModelStore, device: torch.device, logger: Logger | None = None) -> TrainedTarget:
-        """Return the target, trained only if nobody has trained it yet; see `obtain_target`."""
+    def obtain(
+        self, *, store: ModelStore, device: torch.device, logger: Logger | None = None, loggers: Sequence[Logger] = ()
+    ) -> TrainedTarget:
+        """Return the target, trained only if nobody has trained it yet; see `obtain_target`.
+
+        Args:
+            loggers: what Lightning's Trainer tells of a training, beside `logger`.
+        """
         target, trainer = self.config.target, self.config.trainer
+        told = {name: trainer[name] for name, usual in LIGHTNINGS_OWN.items() if trainer[name] not in (usual, {})}
         return obtain_target(
             self.architecture,
             self.recipe,
@@ -59,8 +68,14 @@ class TargetParts:
             progress=trainer.progress,
             logger=logger,
             lightning=trainer.lightning,
-            callbacks=[make(self.config, f"trainer.callbacks.{name}", Callback) for name in trainer.callbacks or ()],
-            told={"callbacks": OmegaConf.to_container(trainer.callbacks, resolve=True)} if trainer.callbacks else {},
+            trainer={
+                **{name: value for name, value in told.items() if name != "callbacks"},
+                "callbacks": [
+                    make(self.config, f"trainer.callbacks.{name}", Callback) for name in trainer.callbacks or ()
+                ],
+                "loggers": loggers,
+            },
+            told=cast(dict[str, Any], OmegaConf.to_container(OmegaConf.create(told), resolve=True)),
         )
 
     def beside(self, *, store: ModelStore, device: torch.device) -> Train | None:

@@ -117,6 +117,9 @@ class Trainer(Section):
     progress: bool
     lightning: bool
     callbacks: dict[str, MadeOf] | None
+    devices: Few
+    strategy: Literal["auto", "ddp_spawn", "ddp_spawn_find_unused_parameters_true"]
+    precision: Literal["32-true", "16-mixed", "bf16-mixed"]
     levers: list[Literal["compile", "graphs", "products"]]
 
 

@@ -16,6 +16,8 @@ from privattack.models.recipes import Recipe, Supervised
 
 Group = Literal["target", "shadow"]
 
+# Settings of `trainer` that Lightning's Trainer alone takes, and what they are where nobody sets them.
+LIGHTNINGS_OWN = {"callbacks": None, "devices": 1, "strategy": "auto", "precision": "32-true"}
 RECIPE = ("network", "lr", "gamma", "epochs", "batch_size", "optimizer", "scheduler", "flips", "crop", "precision")
 
 
@@ -44,11 +46,13 @@ def recipe_of(config: DictConfig, group: Group, training: Callable[..., Supervis
         UserError: there is no such optimiser or scheduler, or it cannot train here; or the defence cannot be trained.
     """
     settings = config[group]
-    if config.trainer.callbacks and not config.trainer.lightning:
-        raise UserError("trainer.callbacks: are called by Lightning's Trainer only; set trainer.lightning=true.")
+    for name, usual in LIGHTNINGS_OWN.items():
+        if config.trainer[name] not in (usual, {}) and not config.trainer.lightning:
+            raise UserError(f"trainer.{name}: is for Lightning's Trainer only; set trainer.lightning=true.")
     if config.trainer.lightning and settings.precision != "float32":
         raise UserError(
-            f"trainer.lightning=true: Lightning trains with single precision here; leave out {group}.precision."
+            f"trainer.lightning=true: Lightning has a precision of its own; leave out {group}.precision, and set "
+            "trainer.precision."
         )
     if config.trainer.lightning and (settings.flips or settings.crop):
         raise UserError(

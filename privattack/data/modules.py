@@ -20,7 +20,8 @@ from privattack.data.queries import Queries
 class TargetDataModule(LightningDataModule):
     """The members, in an order of their own in every epoch, and test images to watch the training by.
 
-    Mini-batches are pixels in [0, 1] `(b, c, h, w)` and their labels `(b,)`.
+    Mini-batches are pixels in [0, 1] `(b, c, h, w)` and their labels `(b,)`. Where several devices train, each has an
+    equal part of every mini-batch.
 
     Args:
         seed: decides the orders.
@@ -38,7 +39,8 @@ class TargetDataModule(LightningDataModule):
         self.parts = [TensorDataset(part.pixels(), part.labels) for part in (self.members, self.test)]
 
     def train_dataloader(self) -> DataLoader:
-        sampler = MiniBatches(self.order, batch_size=self.batch_size)
+        share = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+        sampler = MiniBatches(self.order, batch_size=self.batch_size, share=share)
         return DataLoader(self.parts[0], sampler=sampler, batch_size=None, generator=torch.Generator())
 
     def val_dataloader(self) -> DataLoader:

@@ -1,5 +1,6 @@
 """The order in which a training sees its data: another one in every epoch, which follows from seed and epoch alone."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
@@ -23,11 +24,16 @@ class MiniBatches(Sampler[Int64[Tensor, "*e b"]]):
 
     Args:
         order: returns the places, along the last dimension, in the order of an epoch.
+        share: which of how many equal parts of each mini-batch is yielded, each by a process of its own. Where a
+            mini-batch has no such parts, it is filled up with its first images.
     """
 
-    def __init__(self, order: Callable[[int], Int64[Tensor, "*e n"]], *, batch_size: int) -> None:
+    def __init__(
+        self, order: Callable[[int], Int64[Tensor, "*e n"]], *, batch_size: int, share: tuple[int, int] = (0, 1)
+    ) -> None:
         self.order = order
         self.batch_size = batch_size
+        self.share = share
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -38,4 +44,7 @@ class MiniBatches(Sampler[Int64[Tensor, "*e b"]]):
 
     def __iter__(self) -> Iterator[Int64[Tensor, "*e b"]]:
         # The order is asked for as late as can be: a Trainer that resumes begins to iterate before it tells the epoch.
-        yield from self.order(self.epoch).split(self.batch_size, dim=-1)
+        part, parts = self.share
+        for places in self.order(self.epoch).split(self.batch_size, dim=-1):
+            count = places.shape[-1]
+            yield places[..., torch.arange(part, parts * math.ceil(count / parts), parts) % count]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import lightning
 import torch
@@ -18,6 +18,9 @@ from torch import Tensor, nn
 from privattack.models.checkpoints import keep
 from privattack.models.recipes import Supervised
 from privattack.randomness import derive
+
+Strategy = Literal["auto", "ddp_spawn", "ddp_spawn_find_unused_parameters_true"]
+TrainerPrecision = Literal["32-true", "16-mixed", "bf16-mixed"]
 
 if TYPE_CHECKING:
     from privattack.models.surrogate import Students
@@ -54,18 +57,19 @@ class TargetModule(lightning.LightningModule):
 
     def training_step(self, batch: Sequence[Tensor], _: int) -> Tensor:
         images, labels = batch
-        logits = self(images)
+        logits = self(images).float()
         loss = self.recipe.losses(logits.unsqueeze(0), labels.unsqueeze(0)).sum()
         told = {"target/loss": loss, "target/accuracy": _accuracy(logits, labels)}
-        self.log_dict(told, on_step=False, on_epoch=True, batch_size=len(labels))
+        self.log_dict(told, on_step=False, on_epoch=True, batch_size=len(labels), sync_dist=True)
         return loss
 
     def validation_step(self, batch: Sequence[Tensor], _: int) -> None:
         images, labels = batch
-        self.log("target/test_accuracy", _accuracy(self(images), labels), batch_size=len(labels))
+        self.log("target/test_accuracy", _accuracy(self(images), labels), batch_size=len(labels), sync_dist=True)
 
     def on_train_epoch_end(self) -> None:
-        self.recipe.check(self.network, epoch=self.current_epoch)
+        if self.trainer.world_size == 1:  # what another process raises is no sentence here
+            self.recipe.check(self.network, epoch=self.current_epoch)
         told = {name.removeprefix("target/"): value.item() for name, value in self.trainer.callback_metrics.items()}
         self.history.append({"epoch": float(self.current_epoch), **told})
 
@@ -117,16 +121,27 @@ def make_trainer(
     *,
     epochs: int,
     progress: bool,
-    logger: Logger | None = None,
+    loggers: Sequence[Logger] = (),
     callbacks: Sequence[Callback] = (),
     plugins: Sequence[TorchCheckpointIO] = (),
+    devices: int = 1,
+    strategy: Strategy = "auto",
+    precision: TrainerPrecision = "32-true",
 ) -> lightning.Trainer:
-    """Return a Trainer for one device, which draws no bar where the output is no terminal."""
+    """Return a Trainer, which draws no bar where the output is no terminal.
+
+    Args:
+        strategy: by which several devices train: `auto` is `ddp_spawn` for them. Those that start the whole command
+            again in each process are not possible: it would wait there for the claim that this process has.
+    """
     return lightning.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
-        devices=1,
+        devices=devices,
+        strategy="ddp_spawn" if strategy == "auto" and devices > 1 else strategy,
+        precision=precision,
+        use_distributed_sampler=False,
         max_epochs=epochs,
-        logger=logger if logger is not None else False,
+        logger=list(loggers) or False,
         callbacks=list(callbacks),
         plugins=list(plugins),
         enable_progress_bar=progress and sys.stderr.isatty(),

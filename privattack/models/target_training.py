@@ -13,7 +13,13 @@ from privattack.data.modules import TargetDataModule
 from privattack.errors import UserError
 from privattack.models.checkpoints import Checkpoint, kept
 from privattack.models.fitting import Training, bar
-from privattack.models.lightning_modules import CheckpointFiles, TargetModule, make_trainer
+from privattack.models.lightning_modules import (
+    CheckpointFiles,
+    Strategy,
+    TargetModule,
+    TrainerPrecision,
+    make_trainer,
+)
 from privattack.models.recipes import Recipe, Supervised
 
 
@@ -72,9 +78,17 @@ def train_by_lightning(
     checkpoint: Path,
     progress: bool = False,
     logger: Logger | None = None,
+    loggers: Sequence[Logger] = (),
     callbacks: Sequence[Callback] = (),
+    devices: int = 1,
+    strategy: Strategy = "auto",
+    precision: TrainerPrecision = "32-true",
 ) -> list[dict[str, float]]:
-    """Do what `train_target` does by Lightning's Trainer: to the same weights, slower.
+    """Do what `train_target` does by Lightning's Trainer: to the same weights (of several devices, rounded), slower.
+
+    Args:
+        loggers: more of them.
+        devices, strategy, precision: see `make_trainer`.
 
     Raises:
         UserError: the weights are not finite after an epoch, or Lightning knows no such recipe.
@@ -89,9 +103,12 @@ def train_by_lightning(
         device,
         epochs=recipe.epochs,
         progress=progress,
-        logger=logger,
+        loggers=[*loggers] if logger is None else [logger, *loggers],
         callbacks=[keep, *callbacks],
         plugins=[CheckpointFiles()],
+        devices=devices,
+        strategy=strategy,
+        precision=precision,
     )
     found = kept(checkpoint, network, weights="state_dict", prefix="network.")
     with torch.random.fork_rng():
@@ -101,4 +118,8 @@ def train_by_lightning(
             ckpt_path=None if found is None else checkpoint,
             weights_only=True,
         )
+    if devices > 1:  # other processes have trained; the weights are here, and the history is where they left it
+        told = torch.load(checkpoint, weights_only=True)["history"]
+        recipe.check(network, epoch=len(told) - 1)
+        return told
     return module.history

@@ -2,16 +2,14 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int64
-from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 from torch import Tensor
 
@@ -74,7 +72,7 @@ def obtain_target(
     progress: bool = False,
     logger: Logger | None = None,
     lightning: bool = False,
-    callbacks: Sequence[Callback] = (),
+    trainer: Mapping[str, Any] = NOTHING,
     told: Mapping[str, Any] = NOTHING,
 ) -> TrainedTarget:
     """Return the target of this architecture and recipe, trained only if nobody has trained it yet.
@@ -85,7 +83,8 @@ def obtain_target(
         checkpoint: the user's own trained weights, instead of a training.
         output: what the network answers with them.
         lightning: whether Lightning's Trainer trains it: to the same weights, slower.
-        callbacks: of Lightning's, and what the address tells of them, by which the weights may be others.
+        trainer: what it is told besides, such as callbacks; see `train_by_lightning`.
+        told: what the address tells of that, by which the weights may be others.
 
     Raises:
         UserError: the checkpoint cannot be used, the store cannot be written, or the training fails.
@@ -117,11 +116,12 @@ def obtain_target(
         assert members is not None
         began = None if kept.exists() else time.perf_counter()  # of a training that goes on, nobody knows the whole
         learnt = data.train.take(members)
-        train_one = partial(train_by_lightning, callbacks=callbacks) if lightning else train_target
+        train_one: Callable[..., list[dict[str, float]]] = train_by_lightning if lightning else train_target
         return judged(
             train_one(
                 network, recipe, learnt, data.test,
                 seed=seed, device=device, checkpoint=kept, progress=progress, logger=logger,
+                **(trainer if lightning else NOTHING),
             ),
             began,
         )  # fmt: skip

@@ -58,13 +58,14 @@ def test_any_optimiser_and_scheduler_of_torch_can_be_named():
             ["target.precision=bf16", "trainer.lightning=true"],
             r"trainer\.lightning=true: .* leave out target\.precision",
         ),
+        (["trainer.devices=2"], r"trainer\.devices: is for Lightning's Trainer only; set trainer\.lightning=true"),
         (
             ["trainer.levers=[compile]", "trainer.lightning=true"],
             r"trainer\.lightning=true: .* leave out trainer\.levers",
         ),
         (
             ["trainer.callbacks={one: {_target_: lightning.pytorch.callbacks.EarlyStopping}}"],
-            r"trainer\.callbacks: are called by Lightning's Trainer only; set trainer\.lightning=true",
+            r"trainer\.callbacks: is for Lightning's Trainer only; set trainer\.lightning=true",
         ),
     ],
 )

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from privattack.data.modules import QueryDataModule, TargetDataModule
+from privattack.data.orders import MiniBatches
 from privattack.randomness import generator
 
 
@@ -35,6 +36,14 @@ def test_the_targets_order_is_another_in_every_epoch_and_the_same_whenever_asked
     assert orders[0] == orders[2]
     assert orders[0] != orders[1]
     assert sorted(orders[0]) == sorted(orders[1])
+
+
+def test_several_devices_have_equal_parts_of_each_mini_batch_which_is_filled_up_for_them():
+    orders = [
+        [places.tolist() for places in MiniBatches(lambda _: torch.arange(10), batch_size=6, share=(part, 3))]
+        for part in range(3)
+    ]
+    assert orders == [[[0, 3], [6, 9]], [[1, 4], [7, 6]], [[2, 5], [8, 7]]]
 
 
 def test_lightning_tells_the_epoch_by_itself(target_module):

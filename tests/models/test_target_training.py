@@ -5,9 +5,12 @@ from functools import partial
 import pytest
 import torch
 import torch.nn.functional as F
+from lightning.pytorch.callbacks import Timer
+from lightning.pytorch.loggers import CSVLogger
 from torch import nn
 
 from privattack.errors import UserError
+from privattack.models import lightning_modules
 from privattack.models.lightning_modules import TargetModule
 from privattack.models.networks import MLP, ConvNet, LeNet
 from privattack.models.recipes import Supervised
@@ -94,6 +97,37 @@ def test_lightnings_trainer_ends_with_the_same_weights_to_the_last_bit(build, ch
     assert_same_weights(ours, theirs)
     for row, same in zip(history, other, strict=True):
         assert row == pytest.approx(same, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_two_devices_share_each_mini_batch_and_end_as_one_does(fitted):
+    one, two = built(lambda: LeNet(classes=10)), built(lambda: LeNet(classes=10))
+    history = fitted(one, batch_size=14)  # of which 70 images, and no half of a mini-batch, leave nothing over
+    shared = partial(train_by_lightning, devices=2)
+    other = fitted(two, train=shared, checkpoint="shared.ckpt", batch_size=14)
+    for weight, same in zip(one.parameters(), two.parameters(), strict=True):
+        torch.testing.assert_close(weight, same, rtol=1e-3, atol=1e-4)
+    for row, same in zip(history, other, strict=True):
+        assert row == pytest.approx(same, rel=1e-3)
+
+
+def test_what_the_trainer_is_told_reaches_it(fitted, monkeypatch):
+    told = {}
+
+    class Told(Exception):
+        pass
+
+    def trainer(**settings):
+        told.update(settings)
+        raise Told
+
+    monkeypatch.setattr(lightning_modules.lightning, "Trainer", trainer)
+    settings = {"devices": 2, "precision": "bf16-mixed", "callbacks": [Timer()], "loggers": [CSVLogger("nowhere")]}
+    with pytest.raises(Told):
+        fitted(built(), train=partial(train_by_lightning, **settings))
+    assert (told["devices"], told["strategy"], told["precision"]) == (2, "ddp_spawn", "bf16-mixed")
+    assert told["callbacks"][1:] == settings["callbacks"]
+    assert told["logger"] == settings["loggers"]
 
 
 def test_a_training_learns_and_says_how_well(fitted, make_images):

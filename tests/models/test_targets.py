@@ -72,7 +72,7 @@ def test_a_callback_of_lightnings_is_called_and_makes_another_target(obtain, dat
     stop = EarlyStopping("target/loss", divergence_threshold=-1.0)  # a loss is always above it
     settings = {"seed": 0, "store": ModelStore(tmp_path / "store"), "device": torch.device("cpu"), "lightning": True}
     made = Architecture(lenet, SETTINGS, (0.1307,), (0.3081,)), RECIPE, data, MEMBERS
-    stopped = obtain_target(*made, **settings, callbacks=[stop], told={"callbacks": "EarlyStopping"})
+    stopped = obtain_target(*made, **settings, trainer={"callbacks": [stop]}, told={"callbacks": "EarlyStopping"})
     assert len(stopped.history) == 1 < RECIPE.epochs
     assert stopped.fingerprint != obtain().fingerprint
 

@@ -22,6 +22,16 @@ def test_a_logger_is_told_settings_trainings_and_figures(tmp_path):
     assert "budget: 40" in (tmp_path / "run/csv/hparams.yaml").read_text()
 
 
+def test_lightnings_trainer_tells_a_logger_what_callbacks_see_and_each_epoch_once(tmp_path):
+    watch = "trainer.callbacks={rate: {_target_: lightning.pytorch.callbacks.LearningRateMonitor}}"
+    run_in(tmp_path / "run", "logger=csv", "trainer.lightning=true", watch, settings=SMALL)
+    with (tmp_path / "run/csv/metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["lr-Adadelta"]) for row in rows if row["lr-Adadelta"]] == [1.0]
+    assert len([row for row in rows if row["target/loss"]]) == 1
+    assert [row for row in rows if row["surrogate/published_loss"]]
+
+
 @pytest.mark.parametrize(("package", "option"), [("wandb", "wandb"), ("mlflow", "mlflow")])
 def test_other_loggers_work_without_a_network(package, option, tmp_path):
     pytest.importorskip(package)
