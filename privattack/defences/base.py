@@ -29,8 +29,8 @@ class Counter:
     Attributes:
         undo: maps responses to log-probabilities nearer to the target's; None where nothing can be undone.
         weight: maps responses to how much each of them tells, `(n,)` in [0, 1]; None where all tell alike.
-        through: maps what a surrogate says to what the defence would make of it, with gradients: surrogates that pass
-            through it learn to be answered alike. None where they learn the answers themselves.
+        through: what the defence makes of what a surrogate says: surrogates learn to be answered alike. None where they
+            learn the answers themselves.
         repeats: how many answers about one image it takes to average noise away; 1 where there is none.
         copies: whether these are answers about shifted copies of it, since the same image gets the same answer.
     """

@@ -286,7 +286,15 @@ def _passed_through(
     surrogate: Float[Tensor, "e n classes"],
     answers: Float[Tensor, "e n classes"],
 ) -> Float[Tensor, " e"]:
-    return kl_divergence(through(surrogate.flatten(0, 1)).view_as(surrogate), answers)
+    """Return KL(answer || surrogate), with the gradient that it would have if the defence's were that of doing nothing.
+
+    On logits, KL's gradient is the surrogate's probabilities less the answer; here what the defence makes of these is
+    taken in their place (a straight-through estimator; Bengio et al. 2013).
+    """
+    with torch.no_grad():
+        moved = through(surrogate.flatten(0, 1)).view_as(surrogate).exp() - surrogate.exp()
+    straight = (moved * (surrogate - surrogate.detach())).sum(dim=2).mean(dim=1)
+    return kl_divergence(surrogate, answers) + straight
 
 
 def adaptive_loss(reveals: Reveals) -> Loss:
