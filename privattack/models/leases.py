@@ -16,6 +16,7 @@ import logging
 import os
 import shutil
 import socket
+import tempfile
 import threading
 import time
 import uuid
@@ -168,10 +169,16 @@ def owner_of(place: Path) -> Owner | None:
     """Return who is at a piece of work; None where nobody is, or whoever was is dead."""
     with suppress(FileNotFoundError):
         for owner in place.iterdir():
-            if _dead(owner, time.time()):
-                return None
-            return Owner.of(owner.name, time.time() - owner.stat().st_mtime)
+            now = _now(place.parent)
+            return None if _dead(owner, now) else Owner.of(owner.name, now - owner.stat().st_mtime)
     return None
+
+
+def _now(folder: Path) -> float:
+    """Return the time by the clock that files there have their times from; this machine's where nothing is written."""
+    with suppress(OSError), tempfile.TemporaryFile(dir=folder) as file:
+        return os.fstat(file.fileno()).st_mtime
+    return time.time()
 
 
 def _dead(owner: Path, now: float) -> bool:

@@ -74,6 +74,12 @@ def test_a_claim_of_another_machine_holds_until_its_owner_is_silent(place, elsew
     assert not FolderLease(place).take(wait=False)  # it is as new as any
 
 
+def test_who_has_a_claim_is_told_by_the_folders_clock(place, elsewhere, monkeypatch):
+    hours_ahead = time.time() + 7_200
+    monkeypatch.setattr(time, "time", lambda: hours_ahead)
+    assert owner_of(place).silent < 60
+
+
 def test_who_waits_gets_the_claim_of_an_owner_that_falls_silent(place, elsewhere):
     mine = FolderLease(place)
     with ThreadPoolExecutor(1) as pool:
