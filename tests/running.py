@@ -7,7 +7,7 @@ from typing import Any
 from privattack.experiment import run
 from tests.composing import composed, hydra_of
 
-FAST = ["data=digits", "target=mlp", "target.epochs=3", "surrogate.epochs=2", "trainer=cpu"]
+FAST = ["data=digits", "target=mlp", "target.epochs=3", "surrogate.epochs=2", "shadow.processes=1", "trainer=cpu"]
 MEMBERSHIP = {
     "accuracy", "balanced_accuracy", "auc", "tpr_at_fpr_0.1", "tpr_at_fpr_0.01", "tpr_at_fpr_0.001",
     "ppv_at_prior_0.01", "ppv_at_prior_0.1", "ppv_at_prior_0.5",

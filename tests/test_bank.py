@@ -7,8 +7,7 @@ from privattack.errors import UserError
 from privattack.models.leases import FolderLease
 from tests.running import FAST
 
-WORDS = [*FAST, "attack=lira", "target.train_size=40", "nonmembers=holdout", "budget=80", "shadow.count=4",
-         "shadow.processes=1"]  # fmt: skip
+WORDS = [*FAST, "attack=lira", "target.train_size=40", "nonmembers=holdout", "budget=80", "shadow.count=4"]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -14,34 +15,25 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from privattack.experiment import run
 from tests.composing import composed
+from tests.forking import said_by, start
 
 ROOT = Path(__file__).parents[1]
 GROUPS = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name != "hydra")
 # Enough epochs that a signal finds the training going on, few enough images that they pass quickly.
 EPOCHS = 40
-SETTINGS = ("data=digits", f"target.epochs={EPOCHS}", "target.train_size=256", "surrogate.epochs=1", "trainer=cpu")
+SETTINGS = (
+    "data=digits", f"target.epochs={EPOCHS}", "target.train_size=256", "surrogate.epochs=1", "repetitions=1",
+    "trainer=cpu",
+)  # fmt: skip
 
 
-def start(folder: Path, *overrides: str) -> subprocess.Popen:
-    command = [sys.executable, str(ROOT / "run.py"), *SETTINGS, "hydra.run.dir=run", *overrides]
-    # One thread each: they share the machine, and sums have one order.
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    folder.mkdir(exist_ok=True)
-    return subprocess.Popen(
-        command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        preexec_fn=hear_interrupts,
-    )  # fmt: skip
+def begun(folder: Path, name: str = "run") -> BaseProcess:
+    return start(folder, *SETTINGS, f"hydra.run.dir={name}")
 
 
 def hear_interrupts() -> None:
     """Tests that run in the background inherit deafness to interrupts."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def ended(process: subprocess.Popen) -> str:
-    output, _ = process.communicate(timeout=170)
-    assert process.returncode == 0, output
-    return output
 
 
 def result(folder: Path) -> dict:
@@ -50,12 +42,11 @@ def result(folder: Path) -> dict:
     return content
 
 
-def until_an_epoch_is_kept(store: Path, process: subprocess.Popen) -> Path:
-    while process.poll() is None:
-        if kept := list(store.glob("unfinished/*/training.ckpt")):
-            return kept[0]
+def until_an_epoch_is_kept(folder: Path, process: BaseProcess) -> None:
+    while not list(folder.glob("outputs/store/unfinished/*/training.ckpt")):
+        if not process.is_alive():
+            pytest.fail(f"the process ended before a signal could be sent:\n{said_by(process, folder)}")
         time.sleep(0.005)
-    pytest.fail(f"the process ended before a signal could be sent:\n{process.communicate()[0]}")
 
 
 @pytest.fixture(scope="module")
@@ -93,12 +84,12 @@ def test_help_names_every_group_and_option_and_imports_nothing_slow():
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> dict[signal.Signals, tuple[Path, int, str]]:
     """Return, by signal, the folder of a run stopped in its training, its exit status and what it said."""
     folders = {sign: tmp_path_factory.mktemp(sign.name) for sign in (signal.SIGKILL, signal.SIGINT)}
-    processes = {sign: start(folder) for sign, folder in folders.items()}
+    processes = {sign: begun(folder) for sign, folder in folders.items()}
     for sign, process in processes.items():
-        until_an_epoch_is_kept(folders[sign] / "outputs/store", process)
-        process.send_signal(sign)
-    said = {sign: process.communicate(timeout=180)[0] for sign, process in processes.items()}
-    return {sign: (folders[sign], process.returncode, said[sign]) for sign, process in processes.items()}
+        until_an_epoch_is_kept(folders[sign], process)
+        os.kill(process.pid, sign)
+    said = {sign: said_by(process, folders[sign]) for sign, process in processes.items()}
+    return {sign: (folders[sign], process.exitcode, said[sign]) for sign, process in processes.items()}
 
 
 def test_an_interrupted_run_says_so_and_leaves_the_store_alone(stopped):
@@ -151,8 +142,9 @@ def test_two_processes_at_once_finish_a_killed_training_once_to_the_same_result(
     folder, status, _ = stopped[signal.SIGKILL]
     assert status == -signal.SIGKILL
     assert not (folder / "run/result.json").exists()
-    for process in [start(folder, f"hydra.run.dir={name}") for name in ("one", "other")]:
-        ended(process)
+    for process in [begun(folder, name) for name in ("one", "other")]:
+        said = said_by(process, folder)
+        assert process.exitcode == 0, said
     runs = [folder / "one", folder / "other"]
     trained = [json.loads((path / "result.json").read_text())["target"]["trained"] for path in runs]
     assert sorted(trained) == [False, True]

@@ -12,7 +12,7 @@ from privattack.errors import UserError
 from privattack.metrics import epsilon_many_runs, epsilon_of_gaussian, epsilon_one_run
 from tests.running import FAST, run_in
 
-AUDIT = (*FAST, "attack=dp_audit", "target.train_size=200", "shadow.processes=1", "canaries.count=100", "repetitions=1")
+AUDIT = (*FAST, "attack=dp_audit", "target.train_size=200", "canaries.count=100", "repetitions=1")
 
 
 def said(scores: np.ndarray, learnt: np.ndarray, name: str = "loss") -> Said:

@@ -9,7 +9,7 @@ from privattack.models.networks import MLP
 from privattack.victims import LocalVictim
 from tests.running import FAST, MEMBERSHIP, comparable, run_in
 
-SHADOW = (*FAST, "target.train_size=60", "shadow.processes=1")
+SHADOW = (*FAST, "target.train_size=60")
 
 
 def test_a_suite_ranks_its_attacks_on_one_transcript_beside_a_blind_one(tmp_path):

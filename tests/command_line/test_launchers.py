@@ -1,4 +1,7 @@
-"""Whichever of Hydra's launchers runs a sweep's jobs, its user finds the same: `pytest -m slow` runs all of them."""
+"""Whichever of Hydra's launchers runs a sweep's jobs, its user finds the same; by name, `pytest -m slow`.
+
+What a sweep in one process leaves is tested in test_main.py, too.
+"""
 
 import csv
 import json
@@ -11,6 +14,8 @@ import pytest
 
 RUN = Path(__file__).parents[2] / "run.py"
 FAST = ("data=digits", "target=mlp", "target.epochs=1", "target.train_size=200", "surrogate.epochs=1", "trainer=cpu")
+pytestmark = pytest.mark.slow
+
 PLUGINS = {
     "basic": "hydra",
     "joblib": "hydra_plugins.hydra_joblib_launcher",
@@ -41,9 +46,7 @@ def one_by_one(tmp_path_factory: pytest.TempPathFactory) -> dict[int, list]:
     return figures(folder)
 
 
-@pytest.mark.parametrize(
-    "launcher", [pytest.param(name, marks=[] if name == "basic" else pytest.mark.slow) for name in PLUGINS]
-)
+@pytest.mark.parametrize("launcher", PLUGINS)
 def test_a_sweep_with_a_job_that_fails_ends_alike(launcher, tmp_path, one_by_one):
     pytest.importorskip(PLUGINS[launcher])
     ended = sweep(tmp_path, f"hydra/launcher={launcher}", "budget=0,20,30")
@@ -61,7 +64,6 @@ def test_a_sweep_with_a_job_that_fails_ends_alike(launcher, tmp_path, one_by_one
     assert page.parent == folder
 
 
-@pytest.mark.slow
 def test_optuna_looks_for_the_highest_figure_and_goes_on_after_a_job_that_fails(tmp_path):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     words = ("hparams_search=surrogate", "hydra.sweeper.n_trials=4", "budget=choice(0,50)", "repetitions=1")

@@ -1,5 +1,6 @@
 """What the command line says and leaves behind: run in this process, as importing PyTorch takes seconds."""
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -209,7 +210,11 @@ def test_a_sweep_goes_on_after_a_job_that_fails(run_py):
     (failure,) = sweep.rglob("failure.json")
     assert json.loads(failure.read_text())["why"] == "budget=0: needs a whole number from 1 up."
     assert [path.name for path in failure.parent.iterdir()] == ["failure.json"]
+    assert len([*sweep.rglob("run.log")]) == 2
+    assert [*Path("outputs").rglob("report.html")] == [sweep / "report.html"]
     assert "budget=0: needs a whole number" in (sweep / "report.html").read_text()
+    with (sweep / "summary.csv").open(newline="") as file:
+        assert {row["budget"] for row in csv.DictReader(file)} == {"0", "20", "30"}
 
 
 def test_a_job_that_breaks_is_a_row_of_its_sweep_too(run_py, monkeypatch):
