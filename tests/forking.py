@@ -8,6 +8,8 @@ import sys
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import torch
+
 RUN = Path(__file__).parents[1] / "run.py"
 SAID = "said.txt"
 
@@ -38,6 +40,7 @@ def _run(folder: Path, words: tuple[str, ...]) -> None:
     sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
     # Tests that run in the background inherit deafness to interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.environ["OMP_NUM_THREADS"] = "1"  # processes share the machine, and sums have one order
+    os.environ["OMP_NUM_THREADS"] = "1"  # of processes that this one starts
+    torch.set_num_threads(1)  # processes share the machine, and sums have one order
     sys.argv = [str(RUN), *words]
     runpy.run_path(str(RUN), run_name="__main__")

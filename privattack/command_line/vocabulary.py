@@ -26,7 +26,9 @@ def no_option(word: str) -> str | None:
 def unknown(key: str, words: Sequence[str]) -> str:
     """Say that there is no setting `key`, which one of `words` sets."""
     given = next((word for word in words if word.split("=")[0].lstrip("+~") == key), key)
-    known = _known()
+    known, group = _known(), key.split(".")[0]
+    if any(word.startswith(f"{group}=") and "," in word for word in words):
+        return f"{given}: not every {group} has such a setting; in a sweep over them, write ++{given.lstrip('+~')}."
     if key in known:
         return f"{given}: the options chosen have no such setting; --cfg job shows those that they have."
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)

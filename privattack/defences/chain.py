@@ -67,7 +67,7 @@ class Chain(Defence):
         return Chain(defences=fitted)
 
     def counter(self) -> Counter:
-        """Return what counters the last of them first; surrogates pass through the last one alone."""
+        """Return what counters the last of them first; surrogates pass through it where nothing is undone."""
         counters = [one.counter() for one in reversed(self.defences.values())]
 
         def undo(responses: Responses) -> Responses:
@@ -80,10 +80,11 @@ class Chain(Defence):
                 responses = one.undo(responses) if one.undo else responses
             return weights
 
+        undoes = any(one.undo for one in counters)
         return Counter(
-            undo=undo if any(one.undo for one in counters) else None,
+            undo=undo if undoes else None,
             weight=weight if any(one.weight for one in counters) else None,
-            through=counters[0].through,
+            through=None if undoes else counters[0].through,
             repeats=max(one.repeats for one in counters),
             copies=any(one.copies for one in counters),
         )

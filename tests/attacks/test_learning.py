@@ -93,19 +93,24 @@ class Doubtful(Temperature):
         return Counter(weight=lambda responses: (responses.exp().amax(dim=1) > 0.537).float())
 
 
-@pytest.mark.parametrize("chained", [False, True])
-def test_answers_that_tell_nothing_have_no_part_in_what_is_learnt(images, chained):
+DOUBTS = {
+    "alone": Doubtful(temperature=10.0),
+    "last": Chain(defences={"first": Temperature(temperature=10.0), "last": Doubtful(temperature=1.0)}),
+    "before rounding": Chain(defences={"first": Doubtful(temperature=10.0), "last": Rounding(decimals=9)}),
+}
+
+
+@pytest.mark.parametrize("place", DOUBTS)
+def test_answers_that_tell_nothing_have_no_part_in_what_is_learnt(images, place):
     surrogates = trainer(Recorder)
     attack = made("attack", "attack=mea", "attack.attackers=[adaptive]")
-    chain = Chain(defences={"first": Temperature(temperature=10.0), "last": Doubtful(temperature=1.0)})
-    defence = chain if chained else Doubtful(temperature=10.0)
-    run(attack, images, made("learning", "learning=naive"), defence=defence, surrogates=surrogates)
+    run(attack, images, made("learning", "learning=naive"), defence=DOUBTS[place], surrogates=surrogates)
     (adaptive,) = surrogates.lessons
     said = linear_target(surrogates.pixels[:100])
     answered = (said / 10).log_softmax(dim=1)
-    told, said = answered.exp().amax(dim=1) > 0.537, said if chained else answered
+    told, said = answered.exp().amax(dim=1) > 0.537, said if place == "last" else answered
     assert 10 < told.sum() < 90
-    learnt = torch.randn(1, 100, 10, requires_grad=True)
+    learnt = torch.randn(1, 100, 10, generator=torch.Generator().manual_seed(0)).requires_grad_()
     for rows, gone in ((told, False), (~told, True)):
         loss = adaptive.loss(learnt.log_softmax(dim=2)[:, rows], adaptive.answers[:1, rows])
         (gradient,) = torch.autograd.grad(loss.sum(), learnt)
@@ -127,6 +132,15 @@ def test_surrogates_pass_through_rounding_whose_gradient_is_taken_straight(image
     rounded = rounding(learnt[0].detach(), images.pixels()[:100]).exp()
     torch.testing.assert_close(gradient, (rounded - answers[0].exp()).unsqueeze(0) / 100, atol=1e-5, rtol=0)
     assert published.loss is not adaptive.loss
+
+
+def test_who_undoes_the_first_of_a_chain_learns_the_answers_themselves(images):
+    chain = Chain(defences={"first": Temperature(temperature=2.0), "last": Rounding(decimals=1)})
+    assert chain.counter().undo is not None
+    # The surrogate is the target before both, which rounding alone would not make of it.
+    assert chain.counter().through is None
+    last = Chain(defences={"first": Doubtful(temperature=1.0), "last": Rounding(decimals=1)})
+    assert last.counter().through is not None
 
 
 def test_averaged_answers_cost_what_they_cost_and_are_nearer_to_the_target(images):

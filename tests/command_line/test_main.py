@@ -45,6 +45,10 @@ BAD = {
     "surrogate.epoch=5": (2, "surrogate.epoch=5: there is no such setting; did you mean surrogate.epochs?"),
     "attac=mea": (2, "attac=mea: there is no such setting; did you mean attack?"),
     "data.root=x": (2, "data.root=x: the options chosen have no such setting"),
+    "-m defence=none,temperature defence.temperature=3": (
+        2,
+        "defence.temperature=3: not every defence has such a setting; in a sweep over them, write ++defence.",
+    ),
     "+surrogate.foo=1": (1, "surrogate._target_=privattack.models.surrogate.SurrogateTrainer: does not take"),
     "+target.epoch=1": (1, "+target.epoch=1: there is no such setting; did you mean target.epochs?"),
     "+budgett=1": (1, "+budgett=1: there is no such setting; did you mean budget?"),

@@ -293,7 +293,8 @@ def _passed_through(
     """
     with torch.no_grad():
         moved = through(surrogate.flatten(0, 1)).view_as(surrogate).exp() - surrogate.exp()
-    straight = (moved * (surrogate - surrogate.detach())).sum(dim=2).mean(dim=1)
+    weights = answers.exp().sum(dim=2, keepdim=True)
+    straight = (weights * moved * (surrogate - surrogate.detach())).sum(dim=2).mean(dim=1)
     return kl_divergence(surrogate, answers) + straight
 
 
