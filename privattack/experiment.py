@@ -117,7 +117,8 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
     parts = prepare(config)
     logger = RunLogger(folder)
     others = [make(config, "logger", Logger, save_dir=str(folder))] if OmegaConf.select(config, "logger") else []
-    live = others if config.trainer.lightning and config.trainer.devices == 1 else []
+    spawned = config.trainer.devices > 1 or config.trainer.strategy != "auto"
+    live = others if config.trainer.lightning and not spawned else []
 
     before = time.perf_counter()
     bank = parts.audit.bank()

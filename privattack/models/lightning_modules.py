@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import lightning
 import torch
 from jaxtyping import Float, Int64
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 
+from privattack.errors import UserError, why
 from privattack.models.checkpoints import keep
 from privattack.models.recipes import Supervised
 from privattack.randomness import derive
@@ -133,19 +135,27 @@ def make_trainer(
     Args:
         strategy: by which several devices train: `auto` is `ddp_spawn` for them. Those that start the whole command
             again in each process are not possible: it would wait there for the claim that this process has.
+
+    Raises:
+        UserError: there are not so many devices, or they cannot train so.
     """
-    return lightning.Trainer(
-        accelerator="gpu" if device.type == "cuda" else "cpu",
-        devices=devices,
-        strategy="ddp_spawn" if strategy == "auto" and devices > 1 else strategy,
-        precision=precision,
-        use_distributed_sampler=False,
-        max_epochs=epochs,
-        logger=list(loggers) or False,
-        callbacks=list(callbacks),
-        plugins=list(plugins),
-        enable_progress_bar=progress and sys.stderr.isatty(),
-        enable_checkpointing=any(isinstance(callback, ModelCheckpoint) for callback in callbacks),
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-    )
+    try:
+        return lightning.Trainer(
+            accelerator="gpu" if device.type == "cuda" else "cpu",
+            devices=devices,
+            strategy="ddp_spawn" if strategy == "auto" and devices > 1 else strategy,
+            precision=precision,
+            use_distributed_sampler=False,
+            max_epochs=epochs,
+            logger=list(loggers) or False,
+            callbacks=list(callbacks),
+            plugins=list(plugins),
+            enable_progress_bar=progress and sys.stderr.isatty(),
+            enable_checkpointing=any(isinstance(callback, ModelCheckpoint) for callback in callbacks),
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+    except MisconfigurationException as error:
+        raise UserError(
+            f"trainer.devices={devices}: cannot train with trainer.strategy={strategy} here ({why(error)}); use others."
+        ) from error

@@ -118,8 +118,8 @@ def train_by_lightning(
             ckpt_path=None if found is None else checkpoint,
             weights_only=True,
         )
-    if devices > 1:  # other processes have trained; the weights are here, and the history is where they left it
-        told = torch.load(checkpoint, weights_only=True)["history"]
+    if devices > 1 or strategy != "auto":  # other processes have trained, whose weights are here, and no more
+        told = torch.load(checkpoint, map_location="cpu", weights_only=True)["history"]
         recipe.check(network, epoch=len(told) - 1)
         return told
     return module.history

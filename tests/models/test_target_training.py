@@ -103,7 +103,7 @@ def test_lightnings_trainer_ends_with_the_same_weights_to_the_last_bit(build, ch
 def test_two_devices_share_each_mini_batch_and_end_as_one_does(fitted):
     one, two = built(lambda: LeNet(classes=10)), built(lambda: LeNet(classes=10))
     history = fitted(one, batch_size=14)  # of which 70 images, and no half of a mini-batch, leave nothing over
-    shared = partial(train_by_lightning, devices=2)
+    shared = partial(train_by_lightning, devices=2, strategy="ddp_spawn")
     other = fitted(two, train=shared, checkpoint="shared.ckpt", batch_size=14)
     for weight, same in zip(one.parameters(), two.parameters(), strict=True):
         torch.testing.assert_close(weight, same, rtol=1e-3, atol=1e-4)
@@ -128,6 +128,15 @@ def test_what_the_trainer_is_told_reaches_it(fitted, monkeypatch):
     assert (told["devices"], told["strategy"], told["precision"]) == (2, "ddp_spawn", "bf16-mixed")
     assert told["callbacks"][1:] == settings["callbacks"]
     assert told["logger"] == settings["loggers"]
+
+
+def test_more_devices_than_there_are_is_a_sentence(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(
+        UserError, match=r"^trainer\.devices=3: cannot train with trainer\.strategy=auto here \(.*\); use"
+    ):
+        lightning_modules.make_trainer(torch.device("cuda"), epochs=1, progress=False, devices=3)
 
 
 def test_a_training_learns_and_says_how_well(fitted, make_images):
