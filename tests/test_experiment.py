@@ -176,10 +176,9 @@ def test_an_attackers_figures_do_not_depend_on_which_others_run(tmp_path):
 
 
 @pytest.mark.skipif("PRIVATTACK_DATA" not in os.environ, reason="PRIVATTACK_DATA is not set")
-@pytest.mark.parametrize("attack", ["mea", "mia"])
-def test_mnist_as_its_files_are(tmp_path, attack):
+def test_mnist_as_its_files_are(tmp_path):
     few = ["target.epochs=1", "target.train_size=500", "budget=200", "surrogate.epochs=1", "trainer=cpu"]
-    result = run_in(tmp_path / "run", f"attack={attack}", "nonmembers=test", settings=few)
+    result = run_in(tmp_path / "run", "attack=mia", "nonmembers=test", settings=few)
     assert result["target"]["test_accuracy"]["n"] == 10_000
     assert result["service"]["images"] == 200
 

@@ -29,7 +29,7 @@ from privattack.experiment import prepare, run
 from privattack.settings import check
 from tests.composing import composed, options
 
-QUICK = 200
+QUICK = 100
 TRIED = int(os.environ.get("PRIVATTACK_FUZZ", QUICK))
 QUIET = profile(derandomize=TRIED == QUICK, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 COUNTS: Counter[str] = Counter()

@@ -65,7 +65,7 @@ def test_what_helps_is_the_unlabelled_images_not_only_the_shifts_of_those_with_a
     for weight in (1.0, 0.0):
         attack = SemiSupervised(attackers=["adaptive"], steps=40, threshold=0.9, weight=weight)
         surrogates = trainer(network=MLP, epochs=12, lr=2e-3, batch_size=16)
-        settings = {"target": oracle, "defence": LabelOnly(), "seeds": [3, 4, 5, 6], "surrogates": surrogates}
+        settings = {"target": oracle, "defence": LabelOnly(), "seeds": [3, 4], "surrogates": surrogates}
         found, _ = extract(attack, data.train, budgets=[40], **settings)
         named = found.surrogates.predict(data.test.pixels())[0].argmax(dim=2)
         agreement.append((named == data.test.labels).double().mean().item())
