@@ -42,11 +42,12 @@ def result(folder: Path) -> dict:
     return content
 
 
-def until_an_epoch_is_kept(folder: Path, process: BaseProcess) -> None:
-    while not list(folder.glob("outputs/store/unfinished/*/training.ckpt")):
-        if not process.is_alive():
-            pytest.fail(f"the process ended before a signal could be sent:\n{said_by(process, folder)}")
-        time.sleep(0.005)
+def has_kept_an_epoch(folder: Path, process: BaseProcess) -> bool:
+    if any(folder.glob("outputs/store/unfinished/*/training.ckpt")):
+        return True
+    if not process.is_alive():
+        pytest.fail(f"the process ended before a signal could be sent:\n{said_by(process, folder)}")
+    return False
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +86,11 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> dict[signal.Signals, tu
     """Return, by signal, the folder of a run stopped in its training, its exit status and what it said."""
     folders = {sign: tmp_path_factory.mktemp(sign.name) for sign in (signal.SIGKILL, signal.SIGINT)}
     processes = {sign: begun(folder) for sign, folder in folders.items()}
-    for sign, process in processes.items():
-        until_an_epoch_is_kept(folders[sign], process)
-        os.kill(process.pid, sign)
+    left = dict(processes)
+    while left:
+        for sign in [sign for sign, process in left.items() if has_kept_an_epoch(folders[sign], process)]:
+            os.kill(left.pop(sign).pid, sign)
+        time.sleep(0.005)
     said = {sign: said_by(process, folders[sign]) for sign, process in processes.items()}
     return {sign: (folders[sign], process.exitcode, said[sign]) for sign, process in processes.items()}
 

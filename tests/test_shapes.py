@@ -9,6 +9,7 @@ from privattack.data.image_sources import Emnist, EmnistLike, Folder, Noise, Usp
 from privattack.errors import UserError
 from tests.composing import options
 from tests.own_data import colour
+from tests.running import run_in
 
 WORDS = [
     "data=digits", "target=lenet", "target.train_size=100", "target.epochs=1", "surrogate.epochs=1", "repetitions=1",
@@ -31,15 +32,19 @@ def store(tmp_path_factory):
     return tmp_path_factory.mktemp("shapes") / "store"
 
 
+@pytest.mark.parametrize("attack", options("attack"))
+def test_every_attack_works_on_a_data_set_of_ones_own(attack, store, tmp_path):
+    words = [*WORDS, "data._target_=tests.own_data.colour", f"attack={attack}", *SMALL.get(attack, [])]
+    assert run_in(tmp_path / "run", *words, f"store={store}", settings=[])["attackers"]
+
+
 # Grey images of 28 pixels are those of nearly all other tests.
-GREY = [(attack, "grey") for attack in ("mea", "semisupervised", "mia", "lira", "label_only_boundary")]
-
-
-@pytest.mark.parametrize(("attack", "data"), [*((attack, "colour") for attack in options("attack")), *GREY])
-def test_every_attack_works_on_a_data_set_of_ones_own(attack, data, store, tmp_path):
+@pytest.mark.parametrize("data", ["colour", "grey"])
+@pytest.mark.parametrize("attack", ["mea", "semisupervised", "mia", "lira", "label_only_boundary"])
+def test_a_data_set_of_ones_own_goes_from_its_function_to_the_page(attack, data, store, tmp_path):
     words = [*WORDS, f"data._target_=tests.own_data.{data}", f"attack={attack}", *SMALL.get(attack, [])]
-    found = privattack.run([*words, f"store={store}"], folder=tmp_path / "run")
-    assert found.result.attackers
+    assert privattack.run([*words, f"store={store}"], folder=tmp_path / "run").result.attackers
+    assert "<svg" in (tmp_path / "run/report.html").read_text()
 
 
 @pytest.mark.parametrize("network", ["lenet", "convnet", "mlp", "wrn16_2"])
