@@ -73,14 +73,17 @@ def _told(where: str, models: int, workers: Workers, seconds: float, basis: str)
 
 
 def _tried(order: BankOrder, engine: Processes) -> Rate:
-    """Measure: as many models at once as will be trained at once, an epoch each, in a store that is thrown away."""
-    count = 2 * max(1, engine.at_once(order.device) // 2 + engine.at_once(order.device) % 2)
+    """Measure: as many models at once as will be trained at once, an epoch each, in a store that is thrown away.
+
+    Two for each process, of which the fastest counts: its first one waits for what PyTorch loads when it is first used.
+    """
+    count = 2 * engine.at_once(order.device)
     with tempfile.TemporaryDirectory() as folder:
         settings = replace(order.settings, count=count, recipe=replace(order.settings.recipe, epochs=1), engine=engine)
         tried = replace(order, settings=settings, store=ModelStore(folder))
         tried.obtain()
-        address = json.loads(json.dumps(tried.tasks[0].address))
-        return rates(tried.store.costs(), address)[name_of(order.device)]
+        address, here = json.loads(json.dumps(tried.tasks[0].address)), name_of(order.device)
+        return Rate(min(rates([one], address)[here].seconds for one in tried.store.costs()), count)
 
 
 def _start(processes: int) -> float:
