@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from privattack.attacks.extraction.base import adaptive_loss
+from privattack.attacks.extraction.knowing import adaptive_loss
 from privattack.attacks.extraction.learning.averaging import Averaged
 from privattack.attacks.extraction.learning.base import Transcript
 from privattack.attacks.extraction.learning.bayes import Bayes

@@ -1,26 +1,25 @@
 """What every model extraction attack is: a way to choose queries, and surrogates that learn from the answers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from privattack.attacks.extraction.knowing import known_of
 from privattack.attacks.extraction.learning.base import Learner, Learning, Transcript
 from privattack.attacks.knowledge import Attackers, Knowledge
 from privattack.checks import checked
 from privattack.data.query_pool import QueryPool
-from privattack.defences.base import Defence, Responses, Reveals
+from privattack.defences.base import Defence, Reveals
 from privattack.errors import UserError
 from privattack.models.joined import Joined
-from privattack.models.surrogate import Lesson, Loss, Surrogates, SurrogateTrainer, cross_entropy, kl_divergence
+from privattack.models.surrogate import Lesson, Loss, Surrogates, SurrogateTrainer, cross_entropy
 from privattack.randomness import generator
 from privattack.service import Service
 
-LEAST = 1e-6  # of an answer's weight, so that its logarithm is finite
 NONE = -1  # where the attackers have no label of their own, or an image is not the pool's
 
 NO_LEARNERS: Mapping[str, Learner] = {}
@@ -246,7 +245,7 @@ class ExtractionAttack(ABC):
         responses = torch.stack([one.responses for one in asked])
         lessons = {
             Knowledge.PUBLISHED: lambda: Lesson("published", responses, self.published_loss),
-            Knowledge.ADAPTIVE: lambda: Lesson("adaptive", *_known(responses, means.imitation)),
+            Knowledge.ADAPTIVE: lambda: Lesson("adaptive", *known_of(responses, means.imitation)),
             Knowledge.NO_QUERY: lambda: Lesson("no_query", _own_answers(asked, responses), cross_entropy),
         }
         each = torch.stack([one.images for one in asked])
@@ -265,42 +264,6 @@ class ExtractionAttack(ABC):
         queries = torch.arange(len(images)).view(len(asked), -1)
         trained = [trainer.train(images, queries, some, seeds=means.seeds) for trainer, some in taught]
         return trained[0] if len(trained) == 1 else Joined(trained)
-
-
-def _known(
-    responses: Float[Tensor, "repetitions n classes"], imitation: Defence
-) -> tuple[Float[Tensor, "repetitions n classes"], Loss]:
-    """Return what an attacker who knows the defence learns of its responses, and by which loss."""
-    counter, loss, flat = imitation.counter(), adaptive_loss(imitation.reveals), responses.flatten(0, 1)
-    known = counter.undo(flat) if counter.undo is not None else flat
-    if counter.weight is not None:
-        # KL to a distribution times w is w times KL to it, plus a constant.
-        known = known + counter.weight(flat).clamp(min=LEAST).log().unsqueeze(1)
-    if counter.through is not None and loss is kl_divergence:
-        loss = partial(_passed_through, counter.through)
-    return known.view_as(responses), loss
-
-
-def _passed_through(
-    through: Callable[[Responses], Responses],
-    surrogate: Float[Tensor, "e n classes"],
-    answers: Float[Tensor, "e n classes"],
-) -> Float[Tensor, " e"]:
-    """Return KL(answer || surrogate), with the gradient that it would have if the defence's were that of doing nothing.
-
-    On logits, KL's gradient is the surrogate's probabilities less the answer; here what the defence makes of these is
-    taken in their place (a straight-through estimator; Bengio et al. 2013).
-    """
-    with torch.no_grad():
-        moved = through(surrogate.flatten(0, 1)).view_as(surrogate).exp() - surrogate.exp()
-    weights = answers.exp().sum(dim=2, keepdim=True)
-    straight = (weights * moved * (surrogate - surrogate.detach())).sum(dim=2).mean(dim=1)
-    return kl_divergence(surrogate, answers) + straight
-
-
-def adaptive_loss(reveals: Reveals) -> Loss:
-    """Return the loss of an attacker who knows what responses still tell."""
-    return kl_divergence if reveals is Reveals.SCORES else cross_entropy
 
 
 def _own_answers(
