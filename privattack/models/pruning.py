@@ -13,7 +13,7 @@ from pathlib import Path
 from privattack.errors import UserError
 from privattack.models.leases import EXPIRES, FolderLease, Lease, owner_of
 from privattack.models.object_store import BucketLease, ObjectStore
-from privattack.models.store import MODELS, ModelStore
+from privattack.models.store import MODELS, NAME, ModelStore
 
 FINGERPRINT = re.compile(r"\b[0-9a-f]{16}\b")
 DAY, GIGABYTE = 86_400, 1e9
@@ -79,7 +79,7 @@ class Folder(Shelf):
 
     def leavings(self) -> Iterator[Entry]:
         """Yield leavings; see the base class."""
-        for pattern in ("*.damaged-*", "*.lock", ".*.removed*", "claims/*", "unfinished/*"):
+        for pattern in (f"{NAME}.damaged-*", f"{NAME}.lock", ".*.removed*", "claims/*/", "unfinished/*"):
             for path in self.folder.glob(pattern):
                 if owner_of(self.folder / "claims" / path.name) is None:
                     yield self._entry(path)
@@ -114,11 +114,18 @@ class Bucket(Shelf):
 
     def models(self) -> Iterator[Entry]:
         """Yield models; see the base class."""
-        return self._entries("*.zip")
+        return self._entries(f"{NAME}.zip")
 
     def leavings(self) -> Iterator[Entry]:
         """Yield damaged models: claims stay, for their numbers are counted on; see the base class."""
-        return self._entries("*.damaged-*")
+        return self._entries(f"{NAME}.damaged-*")
+
+    def removed(self, entry: Entry) -> bool:
+        """Remove; nobody is at a damaged model, whose claim would stay; see the base class."""
+        if ".damaged-" not in entry.name:
+            return super().removed(entry)
+        self.remove(entry)
+        return True
 
     def lease(self, entry: Entry) -> Lease:
         """Return the claim; see the base class."""

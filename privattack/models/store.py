@@ -35,7 +35,8 @@ from privattack.errors import UserError
 from privattack.models import leases
 from privattack.models.damaged import DAMAGED, set_aside
 
-MODELS = "[0-9a-f]" * 16 + "/recipe.json"  # what else is there has other names
+NAME = "[0-9a-f]" * 16  # of a model; what else is there has other names
+MODELS = f"{NAME}/recipe.json"
 GONE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
 

@@ -198,7 +198,9 @@ def test_old_models_of_a_bucket_go_but_for_what_results_refer_to(machine, tmp_pa
     first = machine("first")
     for number in range(3):
         first.obtain({"number": number}, lambda _: MODEL)
-    first.files.pipe_file(f"{first.root}/0123456789abcdef.damaged-1", b"half")
+    damaged, foreign = (f"{first.root}/{name}" for name in ("0123456789abcdef.damaged-1", "photos.zip"))
+    for place in (damaged, foreign):
+        first.files.pipe_file(place, b"half")
     (tmp_path / "outputs").mkdir()
     (tmp_path / "outputs/result.json").write_text(f'"{fingerprint({"number": 1})}"')
     settings = {"gigabytes": None, "results": str(tmp_path / "outputs"), "referred": False}
@@ -207,6 +209,8 @@ def test_old_models_of_a_bucket_go_but_for_what_results_refer_to(machine, tmp_pa
     assert "2 (0.0 MB) are removed, and 1 leavings" in prune(first, days=1e-9, delete=True, **settings)
     second = machine("second")
     assert [second.holds(fingerprint({"number": number})) for number in range(3)] == [False, True, False]
+    assert (first.files.exists(damaged), first.files.exists(foreign)) == (False, True)
+    assert not any("damaged" in path for path in first.files.ls(f"{first.root}/claims", detail=False))
 
 
 def test_a_store_in_a_bucket_is_opened_anew_by_another_process(machine):

@@ -73,6 +73,16 @@ def test_what_killed_processes_left_goes_and_what_a_living_one_is_at_stays(prune
     assert (dead.exists(), alive.exists()) == (False, True)
 
 
+def test_files_that_are_not_the_stores_own_stay(prune, store):
+    (store.folder / "claims").mkdir(exist_ok=True)
+    foreign = [store.folder / name for name in ("notes.lock", "notes.damaged-1", "claims/tmp1")]  # the last: a clock
+    for path in foreign:
+        path.touch()
+        os.utime(path, (0, 0))
+    assert "0 leavings" in prune(days=1.0)
+    assert all(path.exists() for path in foreign)
+
+
 def test_a_model_that_was_used_is_as_new(prune, store):
     store.find({"days": 2})
     prune(days=1.5)
