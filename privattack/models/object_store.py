@@ -15,7 +15,7 @@ import shutil
 import time
 import uuid
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -100,9 +100,7 @@ class ObjectStore(ModelStore):
         """Return a model, fetched where it is not on this machine; see the base class."""
         name = fingerprint(recipe)
         if (found := super().find(recipe)) is not None:
-            if self._unsent(name).exists():
-                with suppress(OSError):  # said when it was trained
-                    self._send(self.folder / name, name)
+            self._send_late(name)
             return found
         with self.reached():
             return super().find(recipe) if self._fetch(name) else None
@@ -118,6 +116,8 @@ class ObjectStore(ModelStore):
         name = fingerprint(recipe)
         with super().claim(recipe, wait=wait) as here:
             if here is None or here.stored is not None:
+                if here is not None:
+                    self._send_late(name)
                 yield here
                 return
             everywhere = BucketLease(self.files, f"{self.root}/claims/{name}")
@@ -155,28 +155,31 @@ class ObjectStore(ModelStore):
         unsent.parent.mkdir(parents=True, exist_ok=True)
         unsent.touch()
         try:
-            if not self._send(written, name) and self._fetch(name):  # this process was thought dead
-                shutil.rmtree(written)
-                return
+            self._send(written, name)
         except OSError as error:
             log.warning("store=%s: the model %s could not be put there (%s); it is kept in %s on this machine, and put "
                         "there when it is next asked for here.", self, name, why(error), self.folder)  # fmt: skip
         super().publish(written, name)
 
+    def _send_late(self, name: str) -> None:
+        """Put a model into the bucket that could not be put there when it was trained."""
+        if self._unsent(name).exists():
+            with suppress(OSError):  # said when it was trained
+                self._send(self.folder / name, name)
+
     @_refused()
-    def _send(self, folder: Path, name: str) -> bool:
-        """Put a model into the bucket, and say whether there was none."""
+    def _send(self, folder: Path, name: str) -> None:
+        """Put a model into the bucket; where there is one, as this process was thought dead, fetch that."""
         content = io.BytesIO()
         with zipfile.ZipFile(content, "w") as archive:
             for file in folder.iterdir():
                 archive.write(file, file.name)
-        first = True
         try:
             self.files.pipe_file(self._object(name), content.getvalue(), mode="create")
         except FileExistsError:
-            first = False
+            if not self._fetch(name):  # it is damaged
+                return
         self._unsent(name).unlink(missing_ok=True)
-        return first
 
     @_refused()
     def _fetch(self, name: str) -> bool:
@@ -221,13 +224,13 @@ class BucketLease(leases.Lease):
 
     def held_by(self) -> leases.Owner | None:
         """Return who has it; None where nobody has, or whoever had is dead."""
-        return self._by(max(self._numbers(), default=0))
+        return self._by(max(self._numbers(), default=0), self._readers_now)
 
-    def _by(self, last: int) -> leases.Owner | None:
+    def _by(self, last: int, now: Callable[[], float]) -> leases.Owner | None:
         owner = self.files.cat_file(self._at(last)).decode() if last else ""
         if owner == "" or leases.gone(owner):
             return None
-        silent = self._now() - self.files.modified(self._at(last)).timestamp()
+        silent = now() - self.files.modified(self._at(last)).timestamp()
         return None if silent > leases.EXPIRES else leases.Owner.of(owner, silent)
 
     def _now(self) -> float:
@@ -236,10 +239,16 @@ class BucketLease(leases.Lease):
         self.files.pipe_file(clock, b"")
         return float(self.files.modified(clock).timestamp())
 
+    def _readers_now(self) -> float:
+        """Return the same time; this machine's where nothing may be written."""
+        with suppress(OSError), _refused():
+            return self._now()
+        return time.time()
+
     @_refused()
     def _try(self) -> bool:
         last = max(self._numbers(), default=0)
-        if self._by(last) is not None:
+        if self._by(last, self._now) is not None:
             return False
         mine = self._at(last + 1)
         try:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from privattack.data.images import DataSet, LabelledImages
 from privattack.data.splits import halves_and_coins
+from privattack.errors import UserError
 from privattack.models.architecture import Architecture
 from privattack.models.engines.base import Engine
 from privattack.models.engines.processes import Processes
@@ -175,17 +176,23 @@ class BankOrder:
         """Return the bank, of which only those models are trained that nobody has trained yet.
 
         Raises:
-            UserError: a training fails, or the store cannot be written.
+            UserError: a training fails, or the store cannot be written, here or where it is trained.
         """
         workshop = Workshop(self.pool, self.data.test, self.settings.recipe, self.store.absolute())
         stored: dict[int, StoredModel] = {}
-        trained = 0
+        trained, before = 0, -1
         while True:  # once more where a model went meanwhile, as by `prune`
             missing = [task for task in self.tasks if task.number not in stored]
             stored |= {task.number: model for task in missing if (model := self.store.find(task.address)) is not None}
             missing = [task for task in missing if task.number not in stored]
             if not missing:
                 break
+            if len(missing) == before:
+                raise UserError(
+                    f"store={self.store}: {before} shadow models were trained and are not found there; let those who "
+                    "train them write there, and the same command goes on."
+                )
+            before = len(missing)
             trained += _train(missing, workshop, self.settings, self.device, self.progress)
         return ShadowBank(
             self.architecture,

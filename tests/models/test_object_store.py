@@ -163,7 +163,8 @@ def test_a_bank_in_a_bucket_is_the_one_in_a_folder(machine, order):
     assert_same(again, there)
 
 
-def test_a_model_that_cannot_be_put_there_is_kept_here_and_put_there_later(machine, monkeypatch, caplog):
+@pytest.mark.parametrize("found", [True, False])
+def test_a_model_that_cannot_be_put_there_is_kept_here_and_put_there_later(found, machine, monkeypatch, caplog):
     first, name = machine("first"), fingerprint(RECIPE)
     put = first.files.pipe_file
 
@@ -181,7 +182,11 @@ def test_a_model_that_cannot_be_put_there_is_kept_here_and_put_there_later(machi
     )
     assert not machine("second").holds(name)
     monkeypatch.setattr(first.files, "pipe_file", put)
-    assert first.find(RECIPE) is not None
+    if found:
+        assert first.find(RECIPE) is not None
+    else:
+        with first.claim(RECIPE) as claim:
+            assert claim.stored is not None
     assert first.files.exists(first._object(name))
     assert not first._unsent(name).exists()
 
@@ -192,6 +197,17 @@ def test_who_is_at_a_model_is_told_by_the_buckets_clock(machine, monkeypatch):
         hours_ahead = time.time() + 7_200
         monkeypatch.setattr(time, "time", lambda: hours_ahead)
         assert second.owner_of(name).silent < 60
+
+
+def test_who_may_only_read_is_told_who_is_at_a_model(machine, monkeypatch):
+    first, second, name = machine("first"), machine("second"), fingerprint(RECIPE)
+    with first.claim(RECIPE):
+
+        def refused(*_, **__) -> None:
+            raise PermissionError("Access Denied")
+
+        monkeypatch.setattr(second.files, "pipe_file", refused)
+        assert second.owner_of(name) is not None
 
 
 def test_old_models_of_a_bucket_go_but_for_what_results_refer_to(machine, tmp_path, monkeypatch):

@@ -16,12 +16,14 @@ from privattack.data.splits import balanced_halves
 from privattack.errors import UserError
 from privattack.models import shadow_bank, shadow_training
 from privattack.models.architecture import Architecture
+from privattack.models.engines.base import Engine
 from privattack.models.engines.cluster import Ray
 from privattack.models.engines.processes import Processes
 from privattack.models.engines.slurm import Submitit
 from privattack.models.networks import MLP, LeNet
 from privattack.models.recipes import Supervised
 from privattack.models.shadow_bank import BankOrder, BankSettings
+from privattack.models.shadow_training import Outcome
 from privattack.models.store import ModelStore
 from tests.models.banks import CPU, RECIPE, assert_same, mlp
 
@@ -31,6 +33,18 @@ def test_more_shadow_models_train_only_the_new_ones(obtain):
     assert [bank.trained for bank in (few, more, again)] == [2, 4, 0]
     assert more.fingerprints[:2] == few.fingerprints
     assert_same(more, again)
+
+
+class Elsewhere(Engine):
+    """Trains where the store is another."""
+
+    def map(self, train, tasks, device):
+        return (Outcome(task.number, True) for task in tasks)
+
+
+def test_models_that_are_trained_and_not_found_are_said_in_a_sentence(obtain):
+    with pytest.raises(UserError, match=r"^store=\S+: 2 shadow models were trained and are not found there; "):
+        obtain(2, engine=Elsewhere())
 
 
 def test_each_model_learns_its_half_of_the_pool(obtain, pool):
