@@ -74,8 +74,8 @@ class Workers:
     Attributes:
         at_once: how many workers there are.
         in_a_row: how many models a worker is given at a time.
-        start: seconds until a worker is ready,
-        anew: once for whatever it is given, as a job is, and not once for all.
+        start: seconds until a worker is ready.
+        anew: whether a worker starts again for each part, as a job does, and is paid only while it works.
         price: money for an hour of one.
     """
 
@@ -91,10 +91,16 @@ class Workers:
 
     def hours(self, models: int, *, seconds: float) -> float:
         """Return how long models take, each of which takes a worker so many seconds."""
-        rounds = math.ceil(self.parts(models) / self.at_once)
+        parts = self.parts(models)
+        rounds = math.ceil(parts / self.at_once)
+        # The last part may be short, which counts where the last round has no other.
+        short = parts * self.in_a_row - models if (parts - 1) % self.at_once == 0 else 0
+        in_turn = rounds * self.in_a_row - short
         starts = rounds if self.anew else min(rounds, 1)
-        return (starts * self.start + rounds * min(self.in_a_row, models) * seconds) / 3600
+        return (starts * self.start + in_turn * seconds) / 3600
 
     def money(self, models: int, *, seconds: float) -> float:
-        """Return what they cost, where all that have anything to do are paid until the last is done."""
+        """Return what they cost: workers that start once, and have anything to do, are paid until the last is done."""
+        if self.anew:
+            return (models * seconds + self.parts(models) * self.start) / 3600 * self.price
         return min(self.at_once, self.parts(models)) * self.hours(models, seconds=seconds) * self.price

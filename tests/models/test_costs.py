@@ -33,9 +33,10 @@ def test_models_side_by_side_take_as_many_rounds_as_there_are(models, at_once, e
 
 
 @pytest.mark.parametrize(
-    ("models", "at_once", "seconds", "paid"), [(0, 2, 0, 0), (3, 2, 34, 1), (16, 2, 88, 2), (16, 64, 44, 4)]
+    ("models", "at_once", "seconds", "paid"),
+    [(0, 2, 0, 0), (3, 2, 34, 34), (5, 1, 58, 58), (9, 2, 58, 102), (16, 2, 88, 176), (16, 64, 44, 176)],
 )
-def test_jobs_train_models_in_a_row_and_start_anew_and_those_with_work_are_paid(models, at_once, seconds, paid):
+def test_jobs_train_models_in_a_row_and_start_anew_and_are_paid_while_they_work(models, at_once, seconds, paid):
     jobs = Workers(at_once, in_a_row=4, anew=True, start=4.0, price=3.0)
     assert 3600 * jobs.hours(models, seconds=10.0) == pytest.approx(seconds)
-    assert jobs.money(models, seconds=10.0) == pytest.approx(paid * 3.0 * seconds / 3600)
+    assert jobs.money(models, seconds=10.0) == pytest.approx(3.0 * paid / 3600)
