@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from lightning.pytorch.callbacks import Callback
@@ -54,7 +54,8 @@ class TargetParts:
             loggers: what Lightning's Trainer tells of a training, beside `logger`.
         """
         target, trainer = self.config.target, self.config.trainer
-        told = {name: trainer[name] for name, usual in LIGHTNINGS_OWN.items() if trainer[name] not in (usual, {})}
+        settled: Any = OmegaConf.to_container(trainer, resolve=True)
+        told = {name: settled[name] for name, usual in LIGHTNINGS_OWN.items() if settled[name] not in (usual, {})}
         return obtain_target(
             self.architecture,
             self.recipe,
@@ -75,7 +76,7 @@ class TargetParts:
                 ],
                 "loggers": loggers,
             },
-            told=cast(dict[str, Any], OmegaConf.to_container(OmegaConf.create(told), resolve=True)),
+            told=told,
         )
 
     def beside(self, *, store: ModelStore, device: torch.device) -> Train | None:

@@ -12,6 +12,8 @@ from privattack.data.images import DataSet
 from privattack.errors import SettingError, UserError, why
 from privattack.make import check_network, make, named
 from privattack.models.architecture import Architecture, asked_for
+from privattack.models.devices import device_of
+from privattack.models.engines.processes import cores
 from privattack.models.recipes import Recipe, Supervised
 
 Group = Literal["target", "shadow"]
@@ -49,6 +51,14 @@ def recipe_of(config: DictConfig, group: Group, training: Callable[..., Supervis
     for name, usual in LIGHTNINGS_OWN.items():
         if config.trainer[name] not in (usual, {}) and not config.trainer.lightning:
             raise UserError(f"trainer.{name}: is for Lightning's Trainer only; set trainer.lightning=true.")
+    if config.trainer.devices == 1 and config.trainer.strategy != "auto":
+        raise UserError(f"trainer.strategy={config.trainer.strategy}: is for several devices; set trainer.devices.")
+    device = device_of(config.trainer.accelerator)
+    most = torch.cuda.device_count() if device.type == "cuda" else cores()
+    if config.trainer.devices > most:
+        raise UserError(f"trainer.devices={config.trainer.devices}: there are {most} here; use no more.")
+    if config.trainer.precision == "16-mixed" and device.type != "cuda":
+        raise UserError("trainer.precision=16-mixed: is for GPUs; use bf16-mixed.")
     if config.trainer.lightning and settings.precision != "float32":
         raise UserError(
             f"trainer.lightning=true: Lightning has a precision of its own; leave out {group}.precision, and set "
@@ -78,7 +88,9 @@ def recipe_of(config: DictConfig, group: Group, training: Callable[..., Supervis
         "flips": settings.flips,
         "crop": settings.crop,
         "precision": settings.precision,
-        "levers": tuple(sorted(config.trainer.levers)),
+        "levers": tuple(
+            sorted({*config.trainer.levers} - ({"compile"} if "graphs" in config.trainer.levers else set()))
+        ),
     }
     try:
         recipe = training(**said | getattr(training, "keywords", {}))

@@ -60,6 +60,15 @@ def test_any_optimiser_and_scheduler_of_torch_can_be_named():
         ),
         (["trainer.devices=2"], r"trainer\.devices: is for Lightning's Trainer only; set trainer\.lightning=true"),
         (
+            ["trainer.lightning=true", "trainer.strategy=ddp_spawn"],
+            r"trainer\.strategy=ddp_spawn: is for several devices",
+        ),
+        (["trainer.lightning=true", "trainer.devices=9999"], r"trainer\.devices=9999: there are \d+ here; use no more"),
+        (
+            ["trainer=cpu", "trainer.lightning=true", "trainer.precision=16-mixed"],
+            r"trainer\.precision=16-mixed: is for GPUs; use bf16-mixed",
+        ),
+        (
             ["trainer.levers=[compile]", "trainer.lightning=true"],
             r"trainer\.lightning=true: .* leave out trainer\.levers",
         ),

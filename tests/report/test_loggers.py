@@ -24,7 +24,8 @@ def test_a_logger_is_told_settings_trainings_and_figures(tmp_path):
 
 def test_lightnings_trainer_tells_a_logger_what_callbacks_see_and_each_epoch_once(tmp_path):
     watch = "trainer.callbacks={rate: {_target_: lightning.pytorch.callbacks.LearningRateMonitor}}"
-    run_in(tmp_path / "run", "logger=csv", "trainer.lightning=true", watch, settings=SMALL)
+    seen = "+trainer.callbacks.rate.log_momentum=${verbose}"
+    run_in(tmp_path / "run", "logger=csv", "trainer.lightning=true", watch, seen, settings=SMALL)
     with (tmp_path / "run/csv/metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [float(row["lr-Adadelta"]) for row in rows if row["lr-Adadelta"]] == [1.0]
