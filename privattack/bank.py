@@ -46,7 +46,8 @@ class Settings:
         name: plan: of the cluster.
         device: plan: of the cluster's workers, as the store names it where models were trained there.
         speed: plan: how many times as fast a worker is as this machine, where the store has no model of that device.
-        start: plan: seconds until one of them is ready, such as in a queue; null for as long as a process here takes.
+        start: plan: seconds until one of them is ready, such as in a queue; null for as long as processes here
+            take, which is 0 where this machine trains one model at a time.
         price: plan: money for an hour of one worker.
     """
 

@@ -58,7 +58,7 @@ def plan(
         seconds = seconds / speed if theirs is None else theirs.seconds * work.images
         giving = order.settings.engine
         start = us.start if start is None else start
-        them = Workers(workers, start, price, in_a_row=giving.models, anew=giving.anew)
+        them = Workers(min(workers, giving.most or workers), start, price, in_a_row=giving.models, anew=giving.anew)
         lines.append(_told(name, missing, them, seconds, basis))
     return "\n".join(lines)
 

@@ -20,10 +20,12 @@ class Engine(ABC):
     Attributes:
         models: how many a worker is given at a time.
         anew: whether a worker starts anew for whatever it is given.
+        most: how many workers there are at once; None where the engine does not say.
     """
 
     models: int = 1
     anew: ClassVar[bool] = False
+    most: int | None = None
 
     @abstractmethod
     def map(self, train: Train, tasks: Sequence[Task], device: torch.device) -> Iterator[Outcome]:

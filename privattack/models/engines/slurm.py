@@ -65,6 +65,7 @@ class Submitit(Engine):
         self.gpu = gres is not None and "gpu" in gres
         self.parameters: dict[str, Any] = {"timeout_min": timeout_min, "cpus_per_task": cpus, "mem_gb": mem_gb}
         if executor == "slurm":
+            self.most = array
             self.parameters |= {
                 "slurm_partition": partition,
                 "slurm_account": account,
