@@ -1,4 +1,6 @@
-"""Faster ways to compute the same, up to rounding. Which of them pay on a device, `tests/benchmarks/gpu.py` measures.
+"""Faster ways to compute the same, up to rounding and, where compiled, dropout's masks.
+
+Which of them pay on a device, `tests/benchmarks/gpu.py` measures.
 
 `compile` has PyTorch compile the networks, `graphs` has it record them as CUDA graphs, too; `products` computes the
 convolutions of networks that train as one by batched matrix products in place of grouped convolutions.

@@ -124,7 +124,7 @@ class Supervised(Recipe):
         flips, crop: vary the images; see `flipped_and_cropped`.
         precision: `bf16` of the forward pass, `tf32` of a GPU's matrix products. Weights and losses are float32
             whatever it is. (A GPU's convolutions are tf32 in any case, by PyTorch's own default.)
-        levers: faster ways to compute the same, up to rounding.
+        levers: faster ways to compute the same, up to rounding and, where networks are compiled, dropout's masks.
     """
 
     VERSION = 1
