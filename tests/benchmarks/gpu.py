@@ -1,4 +1,4 @@
-"""All that a GPU is for, checked and measured in one go of ten minutes, and until what has begun by then ends; prints a table in Markdown.
+"""All that a GPU is for, checked and measured in one go of about ten minutes; prints a table in Markdown.
 
     python tests/benchmarks/gpu.py                       # on a GPU, at full size
     python tests/benchmarks/gpu.py --device cpu --share 0.02     # whether it runs, at a small size
