@@ -56,8 +56,7 @@ def test_two_engines_on_one_store_train_each_model_once(pair, obtain, tmp_path):
         one.join()
     counts = dict(trained.get() for _ in runs)
     print(counts)
-    assert sum(counts.values()) == MODELS
-    assert all(counts.values())
+    assert sum(counts.values()) == MODELS  # who trains how many depends on chance; both were there before the first
     together = obtain(**settings)
     assert together.trained == 0
     assert_same(together, obtain(**settings, store="alone"))
