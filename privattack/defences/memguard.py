@@ -129,9 +129,10 @@ class MemGuard(Defence):
         if self._classifier is None:
             raise UserError("defence=memguard: its classifier is not trained; call fitted() with what its owner has.")
         within, _, out = self._classifier
-        hidden = within(pad(said.cpu(), (0, self._classes - said.shape[1]))).tanh()
-        gradient = ((1 - hidden.square()) * out.weight) @ within.weight
-        return out(hidden)[:, 0].to(said.device), gradient[:, : said.shape[1]].to(said.device)
+        more = self._classes - said.shape[1]
+        hidden = within(pad(said.cpu(), (0, more))).tanh()
+        gradient = pad(((1 - hidden.square()) * out.weight) @ within.weight, (0, -more))
+        return out(hidden)[:, 0].to(said.device), gradient.to(said.device)
 
     def _noisy(self, said: Float[Tensor, "n classes"]) -> Float[Tensor, "n classes"]:
         """Return sorted probabilities with the last noise that succeeded; as they are where none did (phase I)."""
