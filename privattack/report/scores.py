@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from privattack.report.drawing import Axis, Curve, Panel, Plot
-from privattack.report.looks import COIN, LOOKS, Look, leaders, look, looks_of
+from privattack.report.looks import COIN, LEADERS, LOOKS, Look, leaders, look, looks_of
 from privattack.report.plots import alike, by_defence
 from privattack.results.collect import Finished, Histogram
 from privattack.results.figures import FEW, QUERYING, ranked
@@ -16,16 +16,22 @@ def rocs(runs: Sequence[Finished]) -> list[Panel]:
     """Return ROC curves, both axes logarithmic, with the diagonal of a coin; a panel per run.
 
     Of many attackers the best have names, in the order of their curves at a low rate; the others are pale. Before runs
-    that differ in the defence alone comes a panel of the best attacker on each.
+    that differ in the defence alone comes a panel of the best attacker on each, of which the best have names, too.
     """
     panels, looks = [], looks_of(runs)
     drawn = [run for run in runs if run.rocs]
     for title, group in alike(drawn, besides=("defence",)):
         if len(behind := by_defence(group)) > 1:
+            bests = {}
+            for name, (run, *_) in behind.items():
+                judged = [one for one in ranked(run.result.having(*QUERYING)) if one.name in run.rocs]
+                if judged:
+                    bests[name] = (run, judged[0])
+            told = ranked([best for _, best in bests.values()])[:LEADERS]
             curves = []
-            for number, (name, (run, *_)) in enumerate(behind.items()):
-                judged = [one.name for one in ranked(run.result.having(*QUERYING)) if one.name in run.rocs]
-                curves += [curve for best in judged[:1] for curve in _curve(f"{name}: {best}", run, best, look(number))]
+            for number, (name, (run, best)) in enumerate(bests.items()):
+                pale = all(best is not one for one in told)
+                curves += _curve(f"{name}: {best.name}", run, best.name, look(number), pale=pale)
             panels.append(_roc(f"{title}: the best attacker on each defence", curves, _floor(group)))
     several = bool(panels)
     for title, run in _titled(drawn):

@@ -49,6 +49,16 @@ def test_defences_share_a_plot_of_the_best_attacker_on_each_before_their_own(mak
     assert [panel.folded for panel in (shared, *single)] == [False, True, True]
 
 
+def test_of_many_defences_those_whose_best_attacker_is_strongest_have_names(make_suite, write_run):
+    defences = ["none", "a", "b", "c", "d", "e", "f", "g"]
+    for number, defence in enumerate(defences):
+        made = make_suite({"lira": 0.08 - 0.01 * number}, defence=defence)
+        folder = write_run(made, defence, curves=True).parent
+    shared, *_ = rocs(collect([folder]).runs)
+    shown = {name.split(":")[0]: curve.pale for name, curve in lines(shared).items() if name != "coin"}
+    assert shown == {name: number >= LEADERS for number, name in enumerate(defences)}
+
+
 def test_of_many_histograms_the_best_are_seen(suite):
     panels = histograms(suite)
     assert [panel.title.split(": ")[1] for panel in panels if not panel.folded] == ["lira", "bavaria", "rmia"]
