@@ -234,7 +234,7 @@ class _Drawing:
             self._note(name, (1 + 6 / self.inside[0], place), color=colour, va="center")
 
     def _at_dots(self) -> None:
-        dots = self.plot.dots
+        dots = [dot for dot in self.plot.dots if not dot.pale]
         middles = [self._share(_with_error(dot.x)[0], _with_error(dot.y)[0]) for dot in dots]
         widths = [LETTER * len(_name(dot.name)) / self.inside[0] for dot in dots]
         arrow = {"arrowstyle": "-", "color": QUIET, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 3}

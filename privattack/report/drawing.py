@@ -50,12 +50,17 @@ class Curve:
 
 @dataclass(frozen=True)
 class Dot:
-    """A point, with an interval in each direction in which it is a measurement."""
+    """A point, with an interval in each direction in which it is a measurement.
+
+    Attributes:
+        pale: whether it stays without a name beside it.
+    """
 
     name: str
     x: Measurement | Number
     y: Measurement | Number
     look: Look
+    pale: bool = False
 
 
 @dataclass(frozen=True)

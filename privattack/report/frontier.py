@@ -16,11 +16,14 @@ COSTS = (
     ("calibration", "miscalibration", "calibration error of the answers"),
 )
 
+NAMED = 12  # defences whose names a plot has room for
+
 
 def plots(found: Sequence[Frontier]) -> list[Panel]:
     """Return for each frontier the strongest attacker's success against each cost, a line for each defence's strengths.
 
-    Reference lines are the undefended service and an attacker who never queries.
+    Reference lines are the undefended service and an attacker who never queries. Of many defences those on the front
+    alone have names.
     """
     return [
         _plot(frontier, *cost)
@@ -39,6 +42,7 @@ def _plot(frontier: Frontier, cost: str, short: str, words: str) -> Panel:
         Dot(
             one.name, paid[one.name], one.success,
             LOOKS["adaptive" if one in frontier.front else "blind"]._replace(marker=shapes[one.kind]),
+            pale=len(shown) > NAMED and one not in frontier.front,
         )
         for one in shown
     ]  # fmt: skip

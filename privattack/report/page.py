@@ -76,7 +76,8 @@ def sections(collection: Collection, found: Sequence[str] = ()) -> list[Section]
         Section(
             "Privacy against utility",
             "For each defence the strongest attacker over all its runs, against what honest users get. "
-            "Lower is more private; bars are 95 % intervals.",
+            "Lower is more private; bars are 95 % intervals. Points without a name are named where the pointer rests "
+            "on them.",
             tables=frontier.tables(fronts),
             panels=frontier.plots(fronts),
         ),

@@ -4,6 +4,7 @@ import pytest
 
 from privattack.report import surrogates
 from privattack.report.drawing import Reference
+from privattack.report.frontier import NAMED
 from privattack.report.frontier import plots as frontier_plots
 from privattack.report.looks import LEADERS, looks_of
 from privattack.report.plots import MANY, against_budget
@@ -83,6 +84,16 @@ def test_each_defence_is_a_point_with_its_strongest_attack(sweep):
         assert list(points) == ["none", "label_only"]
         assert all(point.y.value == 0.8 for point in points.values())
         assert len({point.look.marker for point in points.values()}) == 2
+
+
+def test_of_many_defences_those_on_the_front_have_names(make_result, write_run):
+    for number in range(NAMED + 1):
+        fidelity = 0.9 - 0.05 * (number == 3)
+        folder = write_run(make_result({"adaptive": {"fidelity": fidelity}}, defence=f"d{number}"), str(number)).parent
+    plots = privacy_against_utility(collect([folder]).runs)
+    assert plots
+    for panel in plots:
+        assert [dot.name for dot in panel.plot.dots if not dot.pale] == ["d3"]
 
 
 def test_without_data_there_is_no_plot(make_result, write_run):
