@@ -4,14 +4,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from privattack.audits.training import LIGHTNINGS_OWN, architecture_of, brought_by_user, recipe_of
+from privattack.audits.training import architecture_of, brought_by_user, lightnings_own, recipe_of
 from privattack.data.canaries import Canaries
 from privattack.data.images import DataSet
 from privattack.data.members import named_members
@@ -54,8 +53,7 @@ class TargetParts:
             loggers: what Lightning's Trainer tells of a training, beside `logger`.
         """
         target, trainer = self.config.target, self.config.trainer
-        settled: Any = OmegaConf.to_container(trainer, resolve=True)
-        told = {name: settled[name] for name, usual in LIGHTNINGS_OWN.items() if settled[name] not in (usual, {})}
+        told = lightnings_own(self.config)
         return obtain_target(
             self.architecture,
             self.recipe,

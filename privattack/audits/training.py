@@ -38,6 +38,12 @@ def architecture_of(config: DictConfig, group: Group, data: DataSet) -> Architec
     return Architecture(build, cast(dict[str, Any], settings), data.mean, data.std)
 
 
+def lightnings_own(config: DictConfig) -> dict[str, Any]:
+    """Return the settings that Lightning's Trainer alone takes, of those that somebody has set."""
+    trainer: Any = OmegaConf.to_container(config.trainer, resolve=True)
+    return {name: trainer[name] for name, usual in LIGHTNINGS_OWN.items() if trainer[name] not in (usual, {})}
+
+
 def recipe_of(config: DictConfig, group: Group, training: Callable[..., Supervised] = Supervised) -> Recipe:
     """Return how the settings say that a classifier is trained.
 
@@ -48,9 +54,11 @@ def recipe_of(config: DictConfig, group: Group, training: Callable[..., Supervis
         UserError: there is no such optimiser or scheduler, or it cannot train here; or the defence cannot be trained.
     """
     settings = config[group]
-    for name, usual in LIGHTNINGS_OWN.items():
-        if config.trainer[name] not in (usual, {}) and not config.trainer.lightning:
-            raise UserError(f"trainer.{name}: is for Lightning's Trainer only; set trainer.lightning=true.")
+    lightnings = lightnings_own(config)
+    if lightnings and not config.trainer.lightning:
+        raise UserError(
+            f"trainer.{next(iter(lightnings))}: is for Lightning's Trainer only; set trainer.lightning=true."
+        )
     if config.trainer.devices == 1 and config.trainer.strategy != "auto":
         raise UserError(f"trainer.strategy={config.trainer.strategy}: is for several devices; set trainer.devices.")
     device = device_of(config.trainer.accelerator)

@@ -168,6 +168,12 @@ def test_memguard_fools_its_own_classifier_keeps_labels_and_spends_no_more_than_
     torch.testing.assert_close(strict[there], answer[there], atol=1e-4, rtol=0)
 
 
+def test_memguards_own_gradient_is_that_of_its_classifier():
+    defence, said = MemGuard().fitted(owner()), SAID.double().softmax(dim=1).requires_grad_()
+    logits, gradient = defence._judged(said)
+    torch.testing.assert_close(gradient, torch.autograd.grad(logits.sum(), said)[0])
+
+
 def test_memguard_says_what_it_lacks():
     with pytest.raises(UserError, match="fitted"):
         MemGuard()(SAID, PIXELS)
