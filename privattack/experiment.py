@@ -35,7 +35,7 @@ from privattack.monitors.base import Monitor, NoMonitor
 from privattack.own_target import TargetParts, data_of, split_of, target_parts
 from privattack.randomness import derive
 from privattack.report.console import box, table
-from privattack.report.loggers import tell
+from privattack.report.loggers import Forgiving, tell
 from privattack.report.tensorboard import RunLogger, write_events
 from privattack.results.compared import write_compared
 from privattack.results.files import write_arrays, write_table
@@ -117,8 +117,7 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
     parts = prepare(config)
     logger = RunLogger(folder)
     others = [make(config, "logger", Logger, save_dir=str(folder))] if OmegaConf.select(config, "logger") else []
-    spawned = config.trainer.devices > 1 or config.trainer.strategy != "auto"
-    live = others if config.trainer.lightning and not spawned else []
+    live = [Forgiving(one) for one in others] if config.trainer.lightning and config.trainer.devices == 1 else []
 
     before = time.perf_counter()
     bank = parts.audit.bank()
@@ -144,9 +143,9 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
     with with_path(folder):
         write_events(logger, result, list(outcome.curves))
     result.write(folder)
-    told = live if result.target.trained else []  # by Lightning's Trainer, while it trained
+    told = live and result.target.trained  # by Lightning's Trainer, while it trained
     for one in others:
-        tell(one, result, {"target": [] if one in told else attacked.history, "surrogate": outcome.curves})
+        tell(one, result, {"target": [] if told else attacked.history, "surrogate": outcome.curves})
     print(box(result), table(result, folder), sep="\n")
     return result
 

@@ -10,7 +10,14 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
-from privattack.audits.training import architecture_of, brought_by_user, lightnings_own, recipe_of
+from privattack.audits.training import (
+    architecture_of,
+    brought_by_user,
+    check_trainer,
+    lightnings_own,
+    recipe_of,
+    strategy_of,
+)
 from privattack.data.canaries import Canaries
 from privattack.data.images import DataSet
 from privattack.data.members import named_members
@@ -68,7 +75,9 @@ class TargetParts:
             logger=logger,
             lightning=trainer.lightning,
             trainer={
-                **{name: value for name, value in told.items() if name != "callbacks"},
+                "devices": trainer.devices,
+                "strategy": strategy_of(self.config),
+                "precision": trainer.precision,
                 "callbacks": [
                     make(self.config, f"trainer.callbacks.{name}", Callback) for name in trainer.callbacks or ()
                 ],
@@ -91,6 +100,7 @@ def target_parts(config: DictConfig, data: DataSet, split: TrainingSplit | None,
     Raises:
         UserError: they cannot work.
     """
+    check_trainer(config)
     architecture = architecture_of(config, "target", data)
     output = _output(config, architecture, data)
     recipe = recipe_of(config, "target", defence.training)

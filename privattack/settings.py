@@ -118,7 +118,7 @@ class Trainer(Section):
     lightning: bool
     callbacks: dict[str, MadeOf] | None
     devices: Few
-    strategy: Literal["auto", "ddp_spawn", "ddp_spawn_find_unused_parameters_true"]
+    strategy: Annotated[str, Field(min_length=1, description="the name of one of Lightning's, such as ddp")] | MadeOf
     precision: Literal["32-true", "16-mixed", "bf16-mixed"]
     levers: list[Literal["compile", "graphs", "products"]]
 

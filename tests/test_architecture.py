@@ -56,6 +56,13 @@ def test_no_attack_reaches_behind_the_service_or_asks_which_defence_it_is(path):
     assert "__closure__" not in path.read_text()
 
 
+def test_shapes_are_checked_wherever_they_are_written(pytestconfig):
+    *checked, _ = pytestconfig.getoption("jaxtyping_packages").split(",")
+    named = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in SOURCES}
+    shaped = {name for path, name in named.items() if "from jaxtyping import" in path.read_text()}
+    assert not {name for name in shaped if not any(f"{name}.".startswith(f"{one}.") for one in checked)}
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_file_can_be_read_in_one_sitting_and_says_what_it_is(path):
     text = path.read_text()

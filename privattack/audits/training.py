@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, Literal, cast
 
 import torch
+from lightning.pytorch.strategies import Strategy
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
@@ -14,6 +15,7 @@ from privattack.make import check_network, make, named
 from privattack.models.architecture import Architecture, asked_for
 from privattack.models.devices import device_of
 from privattack.models.engines.processes import cores
+from privattack.models.lightning_modules import make_trainer
 from privattack.models.recipes import Recipe, Supervised
 
 Group = Literal["target", "shadow"]
@@ -44,6 +46,59 @@ def lightnings_own(config: DictConfig) -> dict[str, Any]:
     return {name: trainer[name] for name, usual in LIGHTNINGS_OWN.items() if trainer[name] not in (usual, {})}
 
 
+def check_trainer(config: DictConfig) -> None:
+    """Refuse settings of `trainer` by which a target cannot be trained here.
+
+    Raises:
+        UserError: there are some.
+    """
+    trainer, target = config.trainer, config.target
+    lightnings = lightnings_own(config)
+    if not trainer.lightning:
+        if lightnings:
+            raise UserError(
+                f"trainer.{next(iter(lightnings))}: is for Lightning's Trainer only; set trainer.lightning=true."
+            )
+        return
+    if target.precision != "float32":
+        raise UserError(
+            "trainer.lightning=true: Lightning has a precision of its own; leave out target.precision, and set "
+            "trainer.precision."
+        )
+    if target.flips or target.crop:
+        raise UserError(
+            "trainer.lightning=true: Lightning trains on images as they are; leave out target.flips and target.crop."
+        )
+    if trainer.levers:
+        raise UserError("trainer.lightning=true: Lightning's Trainer has no levers; leave out trainer.levers.")
+    device = device_of(trainer.accelerator)
+    most = torch.cuda.device_count() if device.type == "cuda" else cores()
+    if trainer.devices > most:
+        raise UserError(f"trainer.devices={trainer.devices}: there are {most} here; use no more.")
+    if trainer.devices == 1 and trainer.strategy != "auto":
+        raise UserError("trainer.strategy: is for several devices; set trainer.devices.")
+    if trainer.precision == "16-mixed" and device.type != "cuda":
+        raise UserError("trainer.precision=16-mixed: is for GPUs; use bf16-mixed.")
+    make_trainer(
+        device,
+        epochs=1,
+        progress=False,
+        devices=trainer.devices,
+        strategy=strategy_of(config),
+        precision=trainer.precision,
+    )
+
+
+def strategy_of(config: DictConfig) -> Strategy | str:
+    """Return by which of Lightning's strategies several devices train: a name, or what a `_target_` makes.
+
+    Raises:
+        UserError: it makes no strategy.
+    """
+    named = config.trainer.strategy
+    return named if isinstance(named, str) else make(config, "trainer.strategy", Strategy)
+
+
 def recipe_of(config: DictConfig, group: Group, training: Callable[..., Supervised] = Supervised) -> Recipe:
     """Return how the settings say that a classifier is trained.
 
@@ -54,30 +109,6 @@ def recipe_of(config: DictConfig, group: Group, training: Callable[..., Supervis
         UserError: there is no such optimiser or scheduler, or it cannot train here; or the defence cannot be trained.
     """
     settings = config[group]
-    lightnings = lightnings_own(config)
-    if lightnings and not config.trainer.lightning:
-        raise UserError(
-            f"trainer.{next(iter(lightnings))}: is for Lightning's Trainer only; set trainer.lightning=true."
-        )
-    if config.trainer.devices == 1 and config.trainer.strategy != "auto":
-        raise UserError(f"trainer.strategy={config.trainer.strategy}: is for several devices; set trainer.devices.")
-    device = device_of(config.trainer.accelerator)
-    most = torch.cuda.device_count() if device.type == "cuda" else cores()
-    if config.trainer.devices > most:
-        raise UserError(f"trainer.devices={config.trainer.devices}: there are {most} here; use no more.")
-    if config.trainer.precision == "16-mixed" and device.type != "cuda":
-        raise UserError("trainer.precision=16-mixed: is for GPUs; use bf16-mixed.")
-    if config.trainer.lightning and settings.precision != "float32":
-        raise UserError(
-            f"trainer.lightning=true: Lightning has a precision of its own; leave out {group}.precision, and set "
-            "trainer.precision."
-        )
-    if config.trainer.lightning and (settings.flips or settings.crop):
-        raise UserError(
-            f"trainer.lightning=true: Lightning trains on images as they are; leave out {group}.flips and {group}.crop."
-        )
-    if config.trainer.lightning and config.trainer.levers:
-        raise UserError("trainer.lightning=true: Lightning's Trainer has no levers; leave out trainer.levers.")
     made = {
         name: make(config, f"{group}.{name}", partial, _partial_=True)
         for name in ("optimizer", "scheduler")

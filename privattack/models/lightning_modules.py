@@ -13,7 +13,9 @@ from jaxtyping import Float, Int64
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.strategies import DDPStrategy, DeepSpeedStrategy, FSDPStrategy, Strategy
 from torch import Tensor, nn
 
 from privattack.errors import UserError, why
@@ -21,7 +23,6 @@ from privattack.models.checkpoints import keep
 from privattack.models.recipes import Supervised
 from privattack.randomness import derive
 
-Strategy = Literal["auto", "ddp_spawn", "ddp_spawn_find_unused_parameters_true"]
 TrainerPrecision = Literal["32-true", "16-mixed", "bf16-mixed"]
 
 if TYPE_CHECKING:
@@ -70,8 +71,7 @@ class TargetModule(lightning.LightningModule):
         self.log("target/test_accuracy", _accuracy(self(images), labels), batch_size=len(labels), sync_dist=True)
 
     def on_train_epoch_end(self) -> None:
-        if self.trainer.world_size == 1:  # what another process raises is no sentence here
-            self.recipe.check(self.network, epoch=self.current_epoch)
+        self.recipe.check(self.network, epoch=self.current_epoch)
         told = {name.removeprefix("target/"): value.item() for name, value in self.trainer.callback_metrics.items()}
         self.history.append({"epoch": float(self.current_epoch), **told})
 
@@ -127,35 +127,51 @@ def make_trainer(
     callbacks: Sequence[Callback] = (),
     plugins: Sequence[TorchCheckpointIO] = (),
     devices: int = 1,
-    strategy: Strategy = "auto",
+    strategy: Strategy | str = "auto",
     precision: TrainerPrecision = "32-true",
 ) -> lightning.Trainer:
     """Return a Trainer, which draws no bar where the output is no terminal.
 
     Args:
-        strategy: by which several devices train: `auto` is `ddp_spawn` for them. Those that start the whole command
-            again in each process are not possible: it would wait there for the claim that this process has.
+        strategy: by which several devices of this machine train: `auto` is `ddp` for them. Those that start the program
+            again need one that may be; see `own_program.py`.
 
     Raises:
         UserError: there are not so many devices, or they cannot train so.
     """
+    several = devices > 1
+    named = strategy if isinstance(strategy, str) else type(strategy).__name__
     try:
-        return lightning.Trainer(
+        trainer = lightning.Trainer(
             accelerator="gpu" if device.type == "cuda" else "cpu",
             devices=devices,
-            strategy="ddp_spawn" if strategy == "auto" and devices > 1 else strategy,
+            strategy="ddp" if strategy == "auto" and several else strategy,
             precision=precision,
             use_distributed_sampler=False,
             max_epochs=epochs,
             logger=list(loggers) or False,
             callbacks=list(callbacks),
-            plugins=list(plugins),
+            # A cluster's manager may have started this process, and starts no others for it.
+            plugins=[*plugins, *([LightningEnvironment()] if several else [])],
             enable_progress_bar=progress and sys.stderr.isatty(),
             enable_checkpointing=any(isinstance(callback, ModelCheckpoint) for callback in callbacks),
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-    except MisconfigurationException as error:
+    except (MisconfigurationException, ValueError) as error:
         raise UserError(
-            f"trainer.devices={devices}: cannot train with trainer.strategy={strategy} here ({why(error)}); use others."
+            f"trainer.devices={devices}: cannot train with trainer.strategy={named} here ({why(error)}); use others."
         ) from error
+    if several and not _in_one_file(trainer.strategy):
+        raise UserError(
+            f"trainer.strategy={named}: leaves its checkpoint in parts, and a stored model is a whole one; use ddp, or "
+            "fsdp with state_dict_type=full."
+        )
+    return trainer
+
+
+def _in_one_file(strategy: Strategy) -> bool:
+    """Say whether a strategy for several devices leaves a checkpoint of one file."""
+    if isinstance(strategy, FSDPStrategy):
+        return strategy._state_dict_type == "full"
+    return isinstance(strategy, DDPStrategy) and not isinstance(strategy, DeepSpeedStrategy)

@@ -116,12 +116,7 @@ def _serve(end: Connection, parent: int) -> None:
     All is sent as bytes: tensors would be files in shared memory, which are few in a container.
     """
 
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
     torch.set_num_threads(1)
     with suppress(*KILLED):
         end.send_bytes(pickle.dumps(None))
@@ -133,11 +128,18 @@ def _serve(end: Connection, parent: int) -> None:
                 answer = work(pickle.loads(item))
             except Exception as error:
                 error.add_note(traceback.format_exc())
-                answer = error if _can_be_sent(error) else RuntimeError(traceback.format_exc())
+                answer = error if can_be_sent(error) else RuntimeError(traceback.format_exc())
             end.send_bytes(pickle.dumps(answer))
 
 
-def _can_be_sent(error: Exception) -> bool:
+def end_with(parent: int) -> None:
+    """End this process, in the middle of whatever it does, once the one that started it is gone."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def can_be_sent(error: Exception) -> bool:
     """Say whether an exception, whose class may be anybody's, arrives as it was."""
     try:
         pickle.loads(pickle.dumps(error))

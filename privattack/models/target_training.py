@@ -1,11 +1,13 @@
 """The training of a target, watched after every epoch: by our own loop or, on request, by Lightning's Trainer."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.strategies import FSDPStrategy, Strategy
 from torch import nn
 
 from privattack.data.images import LabelledImages
@@ -15,12 +17,14 @@ from privattack.models.checkpoints import Checkpoint, kept
 from privattack.models.fitting import Training, bar
 from privattack.models.lightning_modules import (
     CheckpointFiles,
-    Strategy,
     TargetModule,
     TrainerPrecision,
     make_trainer,
 )
+from privattack.models.own_program import in_own_program
 from privattack.models.recipes import Recipe, Supervised
+
+PREFIX = "network."  # of the network's weights among those of a TargetModule
 
 
 def train_target(
@@ -81,45 +85,78 @@ def train_by_lightning(
     loggers: Sequence[Logger] = (),
     callbacks: Sequence[Callback] = (),
     devices: int = 1,
-    strategy: Strategy = "auto",
+    strategy: Strategy | str = "auto",
     precision: TrainerPrecision = "32-true",
 ) -> list[dict[str, float]]:
     """Do what `train_target` does by Lightning's Trainer: to the same weights (of several devices, rounded), slower.
+
+    Several devices train in a program of its own, where no logger hears them.
 
     Args:
         loggers: more of them.
         devices, strategy, precision: see `make_trainer`.
 
     Raises:
-        UserError: the weights are not finite after an epoch, or Lightning knows no such recipe.
+        UserError: the weights are not finite after an epoch, or Lightning knows no such recipe; or a process that
+            trains was killed.
     """
     if type(recipe) is not Supervised:
         raise UserError(f"trainer.lightning=true: trains by the supervised recipe only, not {type(recipe).__name__}.")
-    module = TargetModule(network, recipe, seed=seed)
+    found = kept(checkpoint, network, weights="state_dict", prefix=PREFIX)
+    told = [] if logger is None else [logger, *loggers]
+    fit = partial(
+        _fit,
+        TargetModule(network, recipe, seed=seed),
+        TargetDataModule(members, test, batch_size=recipe.batch_size, seed=seed),
+        device=device,
+        checkpoint=checkpoint,
+        resume=found is not None,
+        progress=progress,
+        loggers=told if devices == 1 else [],
+        callbacks=callbacks,
+        devices=devices,
+        strategy=strategy,
+        precision=precision,
+    )
+    if devices == 1:
+        return fit()
+    in_own_program(fit, setting=f"trainer.devices={devices}")
+    trained = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    network.load_state_dict({name.removeprefix(PREFIX): one for name, one in trained["state_dict"].items()})
+    return trained["history"]
+
+
+def _fit(
+    module: TargetModule,
+    data: TargetDataModule,
+    *,
+    device: torch.device,
+    checkpoint: Path,
+    resume: bool,
+    progress: bool,
+    loggers: Sequence[Logger],
+    callbacks: Sequence[Callback],
+    devices: int,
+    strategy: Strategy | str,
+    precision: TrainerPrecision,
+) -> list[dict[str, float]]:
     keep = ModelCheckpoint(
         checkpoint.parent, filename=checkpoint.stem, save_on_train_epoch_end=True, enable_version_counter=False
     )
     trainer = make_trainer(
         device,
-        epochs=recipe.epochs,
+        epochs=module.recipe.epochs,
         progress=progress,
-        loggers=[*loggers] if logger is None else [logger, *loggers],
+        loggers=loggers,
         callbacks=[keep, *callbacks],
         plugins=[CheckpointFiles()],
         devices=devices,
         strategy=strategy,
         precision=precision,
     )
-    found = kept(checkpoint, network, weights="state_dict", prefix="network.")
+    if isinstance(trainer.strategy, FSDPStrategy):
+        # It brings back what an optimiser remembers in this order, whatever the weights' order is.
+        module.network.to(memory_format=torch.contiguous_format)
     with torch.random.fork_rng():
-        trainer.fit(
-            module,
-            TargetDataModule(members, test, batch_size=recipe.batch_size, seed=seed),
-            ckpt_path=None if found is None else checkpoint,
-            weights_only=True,
-        )
-    if devices > 1 or strategy != "auto":  # other processes have trained, whose weights are here, and no more
-        told = torch.load(checkpoint, map_location="cpu", weights_only=True)["history"]
-        recipe.check(network, epoch=len(told) - 1)
-        return told
+        trainer.fit(module, data, ckpt_path=checkpoint if resume else None, weights_only=True)
     return module.history

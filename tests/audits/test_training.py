@@ -5,11 +5,12 @@ import json
 import pytest
 import torch
 
-from privattack.audits.training import check_recipe, recipe_of
+from privattack.audits.training import check_recipe, check_trainer, recipe_of
 from privattack.errors import UserError
 from tests.composing import composed
 
 SGD = "target.optimizer={_target_: torch.optim.SGD, momentum: 0.9}"
+TWO = ["trainer=cpu", "trainer.lightning=true", "trainer.devices=2"]
 COSINE = "target.scheduler={_target_: torch.optim.lr_scheduler.CosineAnnealingLR}"
 
 
@@ -50,6 +51,17 @@ def test_any_optimiser_and_scheduler_of_torch_can_be_named():
             ["target.optimizer={_target_: torch.optim.Nothing}"],
             r"target\.optimizer\._target_=torch\.optim\.Nothing: cannot be imported",
         ),
+    ],
+)
+def test_a_training_that_cannot_work_is_refused_in_a_sentence(words, sentence):
+    with pytest.raises(UserError, match=rf"^{sentence}") as caught:
+        recipe_of(composed(*words), "target")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
         (
             ["target.crop=2", "trainer.lightning=true"],
             r"trainer\.lightning=true: Lightning trains on images as they are;",
@@ -61,7 +73,7 @@ def test_any_optimiser_and_scheduler_of_torch_can_be_named():
         (["trainer.devices=2"], r"trainer\.devices: is for Lightning's Trainer only; set trainer\.lightning=true"),
         (
             ["trainer.lightning=true", "trainer.strategy=ddp_spawn"],
-            r"trainer\.strategy=ddp_spawn: is for several devices",
+            r"trainer\.strategy: is for several devices; set trainer\.devices",
         ),
         (["trainer.lightning=true", "trainer.devices=9999"], r"trainer\.devices=9999: there are \d+ here; use no more"),
         (
@@ -76,11 +88,27 @@ def test_any_optimiser_and_scheduler_of_torch_can_be_named():
             ["trainer.callbacks={one: {_target_: lightning.pytorch.callbacks.EarlyStopping}}"],
             r"trainer\.callbacks: is for Lightning's Trainer only; set trainer\.lightning=true",
         ),
+        (
+            [*TWO, "trainer.strategy=fsdp"],
+            r"trainer\.devices=2: cannot train with trainer\.strategy=fsdp here \(.*GPU.*\); use others",
+        ),
+        (
+            [*TWO, "trainer.strategy=nothing"],
+            r"trainer\.devices=2: cannot train with trainer\.strategy=nothing here \(.*\); use others",
+        ),
+        (
+            [*TWO, "trainer.strategy={_target_: lightning.pytorch.strategies.ModelParallelStrategy}"],
+            r"trainer\.strategy=ModelParallelStrategy: leaves its checkpoint in parts",
+        ),
+        (
+            [*TWO, "trainer.strategy={_target_: lightning.pytorch.callbacks.Timer}"],
+            r"trainer\.strategy\._target_=lightning\.pytorch\.callbacks\.Timer: makes a Timer; .* a Strategy",
+        ),
     ],
 )
-def test_a_training_that_cannot_work_is_refused_in_a_sentence(words, sentence):
+def test_a_trainer_that_cannot_train_is_refused_in_a_sentence(words, sentence):
     with pytest.raises(UserError, match=rf"^{sentence}") as caught:
-        recipe_of(composed(*words), "target")
+        check_trainer(composed(*words))
     assert "\n" not in str(caught.value)
 
 

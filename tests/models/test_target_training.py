@@ -1,13 +1,20 @@
 import copy
+import os
+import signal
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
 import torch.nn.functional as F
-from lightning.pytorch.callbacks import Timer
+from lightning.pytorch.callbacks import Callback, Timer
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.strategies import FSDPStrategy
 from torch import nn
+from torch.distributed.fsdp import fully_sharded_data_parallel
+from torch.distributed.fsdp.wrap import size_based_auto_wrap_policy
 
 from privattack.errors import UserError
 from privattack.models import lightning_modules
@@ -99,11 +106,27 @@ def test_lightnings_trainer_ends_with_the_same_weights_to_the_last_bit(build, ch
         assert row == pytest.approx(same, rel=1e-5)
 
 
+class ShardedOnProcessors(FSDPStrategy):
+    """Shards a network as on GPUs; Lightning lets FSDP itself train on nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__(auto_wrap_policy=partial(size_based_auto_wrap_policy, min_num_params=1_000))
+
+    def _setup_model(self, model):
+        # PyTorch takes a processor where it is named, and Lightning has no name for it.
+        original = fully_sharded_data_parallel._init_device_handle
+        with mock.patch.object(
+            fully_sharded_data_parallel, "_init_device_handle", lambda *args: original(*args[:3], CPU)
+        ):
+            return super()._setup_model(model)
+
+
 @pytest.mark.slow
-def test_two_devices_share_each_mini_batch_and_end_as_one_does(fitted):
+@pytest.mark.parametrize("strategy", ["auto", "ddp_spawn", ShardedOnProcessors()])
+def test_two_devices_share_each_mini_batch_and_end_as_one_does(strategy, fitted):
     one, two = built(lambda: LeNet(classes=10)), built(lambda: LeNet(classes=10))
     history = fitted(one, batch_size=14)  # of which 70 images, and no half of a mini-batch, leave nothing over
-    shared = partial(train_by_lightning, devices=2, strategy="ddp_spawn")
+    shared = partial(train_by_lightning, devices=2, strategy=strategy)
     other = fitted(two, train=shared, checkpoint="shared.ckpt", batch_size=14)
     for weight, same in zip(one.parameters(), two.parameters(), strict=True):
         torch.testing.assert_close(weight, same, rtol=1e-3, atol=1e-4)
@@ -111,7 +134,46 @@ def test_two_devices_share_each_mini_batch_and_end_as_one_does(fitted):
         assert row == pytest.approx(same, rel=1e-3)
 
 
-def test_what_the_trainer_is_told_reaches_it(fitted, monkeypatch):
+class Dies(Callback):
+    """Kills the second of two processes at the start of the third epoch, but for where there is a file."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def on_train_epoch_start(self, trainer, _):
+        if trainer.current_epoch == 2 and trainer.global_rank == 1 and not self.file.exists():
+            self.file.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("strategy", "changes"),
+    [
+        ("auto", {}),
+        # Of several tensors that an optimiser remembers for a weight, PyTorch keeps the last alone on processors, where
+        # what it gathers them in is not copied; SGD remembers one.
+        (ShardedOnProcessors(), {"lr": 0.05, "optimizer": partial(torch.optim.SGD, momentum=0.9)}),
+    ],
+)
+def test_a_training_on_two_devices_goes_on_after_one_was_killed(strategy, changes, fitted, tmp_path):
+    whole, network = built(lambda: LeNet(classes=10)), built(lambda: LeNet(classes=10))
+    dies = Dies(tmp_path / "died")
+    train = partial(train_by_lightning, devices=2, strategy=strategy, callbacks=[dies])
+    with pytest.raises(UserError, match=r"^trainer\.devices=2: one of its processes .*; the same command goes on"):
+        fitted(network, train=train, **changes)
+    history = fitted(network, train=train, **changes)
+    assert fitted(whole, train=train, checkpoint="whole.ckpt", **changes) == history
+    assert_same_weights(network, whole)
+
+
+@pytest.mark.slow
+def test_a_training_on_two_devices_that_diverges_names_the_learning_rate(fitted):
+    with pytest.raises(UserError, match=r"target\.lr=inf: .* use a smaller target\.lr"):
+        fitted(built(), train=partial(train_by_lightning, devices=2), lr=float("inf"))
+
+
+def test_what_the_trainer_is_told_reaches_it(monkeypatch):
     told = {}
 
     class Told(Exception):
@@ -122,11 +184,11 @@ def test_what_the_trainer_is_told_reaches_it(fitted, monkeypatch):
         raise Told
 
     monkeypatch.setattr(lightning_modules.lightning, "Trainer", trainer)
-    settings = {"devices": 2, "precision": "bf16-mixed", "callbacks": [Timer()], "loggers": [CSVLogger("nowhere")]}
+    settings = {"precision": "bf16-mixed", "callbacks": [Timer()], "loggers": [CSVLogger("nowhere")]}
     with pytest.raises(Told):
-        fitted(built(), train=partial(train_by_lightning, **settings))
-    assert (told["devices"], told["strategy"], told["precision"]) == (2, "ddp_spawn", "bf16-mixed")
-    assert told["callbacks"][1:] == settings["callbacks"]
+        lightning_modules.make_trainer(CPU, epochs=1, progress=False, devices=2, **settings)
+    assert (told["devices"], told["strategy"], told["precision"]) == (2, "ddp", "bf16-mixed")
+    assert told["callbacks"] == settings["callbacks"]
     assert told["logger"] == settings["loggers"]
 
 

@@ -56,6 +56,23 @@ class Broken(CSVLogger):
         raise ValueError("no such name")
 
 
+class Deaf(CSVLogger):
+    """Fails at whatever a Trainer tells it."""
+
+    def log_metrics(self, *_: object, **__: object) -> None:
+        raise ConnectionError("the server is away")
+
+
+def test_a_logger_that_fails_while_a_training_goes_on_costs_nothing_but_a_warning(tmp_path, caplog):
+    words = ["trainer.lightning=true", "+logger={_target_: tests.report.test_loggers.Deaf, name: csv}"]
+    assert run_in(tmp_path / "run", *words, settings=SMALL)["target"]["trained"]
+    said = [message for message in caplog.messages if message.startswith("logger: ")]
+    assert said == [
+        "logger: Deaf could not be told the training (ConnectionError: the server is away).",
+        "logger: Deaf could not be told this run (ConnectionError: the server is away).",
+    ]
+
+
 def test_a_logger_that_fails_costs_no_result(make_result, tmp_path, caplog):
     tell(Broken(str(tmp_path)), typed(make_result({"loss": {"accuracy": measurement(0.6)}})), {})
-    assert caplog.messages == ["logger: Broken could not be told this run (no such name)."]
+    assert caplog.messages == ["logger: Broken could not be told this run (ValueError: no such name)."]
