@@ -53,7 +53,8 @@ def name_of(device: torch.device) -> str:
 
 def keep_quiet() -> None:
     """Keep out what Lightning and PyTorch say about every training; warnings that matter stay."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for package in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(package).setLevel(logging.WARNING)
     for message in (
         # The store puts its checkpoint where the last process left one, on purpose.
         "Checkpoint directory .* exists and is not empty",

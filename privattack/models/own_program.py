@@ -40,7 +40,8 @@ def in_own_program(work: Callable[[], object], *, setting: str) -> None:
         place.write_bytes(pickle.dumps(work))
         environment = {name: value for name, value in os.environ.items() if name not in RANKS}
         environment["PYTHONPATH"] = os.pathsep.join(sys.path)
-        words = [str(place), str(os.getpid()), *(["quiet"] if _quiet() else [])]
+        verbose = logging.getLogger("lightning.pytorch").isEnabledFor(logging.INFO)
+        words = [str(place), str(os.getpid()), *(["verbose"] if verbose else [])]
         program = psutil.Popen([sys.executable, "-m", __name__, *words], env=environment, start_new_session=True)
         try:
             status = program.wait()
@@ -66,22 +67,22 @@ def _end(program: psutil.Popen) -> None:
     program.wait()
 
 
-def _quiet() -> bool:
-    return not logging.getLogger("lightning.pytorch").isEnabledFor(logging.INFO)
-
-
 def _error(place: Path) -> Path:
     return place.with_suffix(".error")
 
 
-def _main(place: Path, run: int) -> None:
+def _main(place: Path, run: int, *, verbose: bool) -> None:
     """Do what this process was started for, the program itself or one that its work started."""
     first = "LOCAL_RANK" not in os.environ
     threading.Thread(target=end_with, args=(run if first else os.getppid(),), daemon=True).start()
     try:
-        pickle.loads(place.read_bytes())()
+        work = pickle.loads(place.read_bytes())
+        if not verbose:
+            keep_quiet()  # after Lightning, which is loud again once it is imported
+        work()
     except Exception as error:
-        traceback.print_exc()
+        if verbose:
+            traceback.print_exc()
         sent = error if can_be_sent(error) else RuntimeError(why(error))
         # What the others raise after the first is only that it is gone.
         with suppress(FileExistsError), _error(place).open("xb") as file:
@@ -90,6 +91,4 @@ def _main(place: Path, run: int) -> None:
 
 
 if __name__ == "__main__":
-    if "quiet" in sys.argv:
-        keep_quiet()
-    _main(Path(sys.argv[1]), int(sys.argv[2]))
+    _main(Path(sys.argv[1]), int(sys.argv[2]), verbose="verbose" in sys.argv)

@@ -168,9 +168,11 @@ def test_a_training_on_two_devices_goes_on_after_one_was_killed(strategy, change
 
 
 @pytest.mark.slow
-def test_a_training_on_two_devices_that_diverges_names_the_learning_rate(fitted):
+def test_a_training_on_two_devices_that_diverges_names_the_learning_rate_and_says_nothing_else(fitted, caplog, capfd):
+    caplog.set_level("WARNING", "lightning.pytorch")
     with pytest.raises(UserError, match=r"target\.lr=inf: .* use a smaller target\.lr"):
         fitted(built(), train=partial(train_by_lightning, devices=2), lr=float("inf"))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_what_the_trainer_is_told_reaches_it(monkeypatch):
