@@ -143,7 +143,7 @@ def run(config: DictConfig, choices: dict[str, str], folder: Path) -> Result:
     with with_path(folder):
         write_events(logger, result, list(outcome.curves))
     result.write(folder)
-    told = live and result.target.trained  # by Lightning's Trainer, while it trained
+    told = result.target.trained and any(not one.failed for one in live)  # by Lightning's Trainer, while it trained
     for one in others:
         tell(one, result, {"target": [] if told else attacked.history, "surrogate": outcome.curves})
     print(box(result), table(result, folder), sep="\n")

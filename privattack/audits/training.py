@@ -1,5 +1,6 @@
 """What the settings of `target` and `shadow` say of how classifiers are built and trained."""
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, cast
@@ -53,12 +54,7 @@ def check_trainer(config: DictConfig) -> None:
         UserError: there are some.
     """
     trainer, target = config.trainer, config.target
-    lightnings = lightnings_own(config)
     if not trainer.lightning:
-        if lightnings:
-            raise UserError(
-                f"trainer.{next(iter(lightnings))}: is for Lightning's Trainer only; set trainer.lightning=true."
-            )
         return
     if target.precision != "float32":
         raise UserError(
@@ -79,14 +75,11 @@ def check_trainer(config: DictConfig) -> None:
         raise UserError("trainer.strategy: is for several devices; set trainer.devices.")
     if trainer.precision == "16-mixed" and device.type != "cuda":
         raise UserError("trainer.precision=16-mixed: is for GPUs; use bf16-mixed.")
-    make_trainer(
-        device,
-        epochs=1,
-        progress=False,
-        devices=trainer.devices,
-        strategy=strategy_of(config),
-        precision=trainer.precision,
-    )
+    strategy, interactive = strategy_of(config), hasattr(sys, "ps1")
+    if not interactive:  # where Lightning lets nothing start programs, and several devices train in one of their own
+        make_trainer(
+            device, epochs=1, progress=False, devices=trainer.devices, strategy=strategy, precision=trainer.precision
+        )
 
 
 def strategy_of(config: DictConfig) -> Strategy | str:
@@ -95,8 +88,8 @@ def strategy_of(config: DictConfig) -> Strategy | str:
     Raises:
         UserError: it makes no strategy.
     """
-    named = config.trainer.strategy
-    return named if isinstance(named, str) else make(config, "trainer.strategy", Strategy)
+    strategy = config.trainer.strategy
+    return strategy if isinstance(strategy, str) else make(config, "trainer.strategy", Strategy)
 
 
 def recipe_of(config: DictConfig, group: Group, training: Callable[..., Supervised] = Supervised) -> Recipe:
@@ -108,7 +101,11 @@ def recipe_of(config: DictConfig, group: Group, training: Callable[..., Supervis
     Raises:
         UserError: there is no such optimiser or scheduler, or it cannot train here; or the defence cannot be trained.
     """
-    settings = config[group]
+    settings, lightnings = config[group], lightnings_own(config)
+    if lightnings and not config.trainer.lightning:
+        raise UserError(
+            f"trainer.{next(iter(lightnings))}: is for Lightning's Trainer only; set trainer.lightning=true."
+        )
     made = {
         name: make(config, f"{group}.{name}", partial, _partial_=True)
         for name in ("optimizer", "scheduler")

@@ -158,14 +158,14 @@ def make_trainer(
             enable_model_summary=False,
             num_sanity_val_steps=0,
         )
-    except (MisconfigurationException, ValueError) as error:
+    except (MisconfigurationException, ValueError, TypeError, ImportError) as error:
         raise UserError(
             f"trainer.devices={devices}: cannot train with trainer.strategy={named} here ({why(error)}); use others."
         ) from error
     if several and not _in_one_file(trainer.strategy):
         raise UserError(
-            f"trainer.strategy={named}: leaves its checkpoint in parts, and a stored model is a whole one; use ddp, or "
-            "fsdp with state_dict_type=full."
+            f"trainer.strategy={named}: does not have several devices leave one checkpoint of the whole network; use "
+            "ddp, or fsdp with state_dict_type=full."
         )
     return trainer
 

@@ -2,14 +2,21 @@
 
 Strategies such as ddp and fsdp start the whole command again for each device. A run must not be started again: it holds
 the claim on the model that is trained, and the copies would wait for it.
+
+    <folder>/.<name>/work             what is to be done
+                     result           what it leaves
+                     error-<when>     what one of the processes raised
+                     killed           the signal that one of them was killed by
 """
 
 import logging
 import os
 import pickle
+import signal
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,71 +30,95 @@ from privattack.models.shadow_processes import can_be_sent, end_with
 
 # By which whoever starts processes for devices tells them which they are.
 RANKS = ("LOCAL_RANK", "GLOBAL_RANK", "RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "GROUP_RANK")
+PROGRAM = "PRIVATTACK_PROGRAM"  # by which the program tells what it starts which process it is itself
 
 
-def in_own_program(work: Callable[[], object], *, setting: str) -> None:
-    """Do work in a program of its own, which ends with this process, even one that is killed.
+def in_own_program(work: Callable[[Path], object], folder: Path, *, setting: str) -> bytes:
+    """Do work in a program of its own, which ends with this process, even one that is killed, and return its result.
 
     Args:
-        work: can be pickled.
-        setting: why it has a program of its own, for the sentence where that is killed.
+        work: writes its result to the file that it is told. It can be pickled.
+        folder: where both lie meanwhile.
+        setting: why it has a program of its own, for sentences.
 
     Raises:
-        UserError: the work raised it, or one of its processes was killed or failed.
+        UserError: the work raised it, cannot be pickled, or left no result.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder, "work")
-        place.write_bytes(pickle.dumps(work))
-        environment = {name: value for name, value in os.environ.items() if name not in RANKS}
-        environment["PYTHONPATH"] = os.pathsep.join(sys.path)
-        verbose = logging.getLogger("lightning.pytorch").isEnabledFor(logging.INFO)
-        words = [str(place), str(os.getpid()), *(["verbose"] if verbose else [])]
-        program = psutil.Popen([sys.executable, "-m", __name__, *words], env=environment, start_new_session=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as name:
+        place = Path(name)
         try:
-            status = program.wait()
-        finally:
-            _end(program)
-        if status == 0:
-            return
-        error = pickle.loads(_error(place).read_bytes()) if _error(place).exists() else None
-        if isinstance(error, UserError):
-            raise error
-        how = f"was killed (exit status {status})" if error is None else f"failed ({why(error)})"
-        raise UserError(
-            f"{setting}: one of its processes {how}, as for want of memory; the same command goes on where it was."
-        ) from error
+            with (place / "work").open("wb") as file:
+                pickle.dump(work, file)
+        except (pickle.PicklingError, AttributeError, TypeError, RuntimeError) as error:
+            raise UserError(
+                f"{setting}: what is trained cannot be sent to other processes ({why(error)}); use one device."
+            ) from error
+        status = _run(place)
+        with suppress(FileNotFoundError):
+            return (place / "result").read_bytes()
+        errors = [pickle.loads(file.read_bytes()) for file in sorted(place.glob("error-*"))]
+        for one in errors:
+            if isinstance(one, UserError):
+                raise one
+        if status < 0 or not errors or (place / "killed").exists():
+            raise UserError(
+                f"{setting}: one of its processes was killed, as for want of memory; the same command goes on where it "
+                "was."
+            )
+        raise UserError(f"{setting}: failed ({why(errors[0])}); verbose=true shows where.") from errors[0]
 
 
-def _end(program: psutil.Popen) -> None:
-    """End a program and what it has started, if they still run."""
-    with suppress(psutil.NoSuchProcess):
-        for one in [program, *program.children(recursive=True)]:
-            with suppress(psutil.NoSuchProcess):
-                one.kill()
-    program.wait()
-
-
-def _error(place: Path) -> Path:
-    return place.with_suffix(".error")
+def _run(place: Path) -> int:
+    """Let the program do its work, and return its exit status."""
+    environment = {name: value for name, value in os.environ.items() if name not in (*RANKS, PROGRAM)}
+    # What this process can import, and nothing that lies in the current folder besides.
+    environment |= {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONSAFEPATH": "1"}
+    verbose = logging.getLogger("lightning.pytorch").isEnabledFor(logging.INFO)
+    words = [str(place), str(os.getpid()), *(["verbose"] if verbose else [])]
+    program = psutil.Popen([sys.executable, "-m", __name__, *words], env=environment, start_new_session=True)
+    try:
+        return program.wait()
+    finally:
+        with suppress(ProcessLookupError, PermissionError):  # there is none left; PermissionError on macOS
+            os.killpg(program.pid, signal.SIGKILL)
+        program.wait()
 
 
 def _main(place: Path, run: int, *, verbose: bool) -> None:
     """Do what this process was started for, the program itself or one that its work started."""
-    first = "LOCAL_RANK" not in os.environ
-    threading.Thread(target=end_with, args=(run if first else os.getppid(),), daemon=True).start()
+    parent = int(os.environ.get(PROGRAM, run))
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
+    os.environ.setdefault(PROGRAM, str(os.getpid()))
     try:
-        work = pickle.loads(place.read_bytes())
+        work = pickle.loads((place / "work").read_bytes())
         if not verbose:
             keep_quiet()  # after Lightning, which is loud again once it is imported
-        work()
-    except Exception as error:
-        if verbose:
-            traceback.print_exc()
-        sent = error if can_be_sent(error) else RuntimeError(why(error))
-        # What the others raise after the first is only that it is gone.
-        with suppress(FileExistsError), _error(place).open("xb") as file:
-            file.write(pickle.dumps(sent))
+        work(place / "result")
+    except BaseException as error:  # SystemExit, too, which a signal may have become
+        with suppress(OSError):  # the run is gone
+            _tell(error, place, verbose=verbose)
         os._exit(1)  # others may wait for this one, who would wait for them as it ends
+
+
+def _tell(error: BaseException, place: Path, *, verbose: bool) -> None:
+    """Leave what was raised here, unless that is only another process's end."""
+    if verbose:
+        traceback.print_exc()
+    if any(map(_was_killed, psutil.Process().children())):
+        (place / "killed").touch()
+    if isinstance(error, Exception):
+        sent = error if can_be_sent(error) else RuntimeError(why(error))
+        written = place / f"{os.getpid()}"
+        written.write_bytes(pickle.dumps(sent))
+        written.rename(place / f"error-{time.time_ns()}")
+
+
+def _was_killed(child: psutil.Process) -> bool:
+    with suppress(ChildProcessError):  # somebody has looked already
+        ended = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return ended is not None and ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
+    return False
 
 
 if __name__ == "__main__":

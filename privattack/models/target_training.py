@@ -1,12 +1,15 @@
 """The training of a target, watched after every epoch: by our own loop or, on request, by Lightning's Trainer."""
 
+import io
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import torch
+from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.loggers.logger import DummyLogger
 from lightning.pytorch.strategies import FSDPStrategy, Strategy
 from torch import nn
 
@@ -57,8 +60,7 @@ def train_target(
             named = torch.cat([network(part).argmax(dim=1) for part in images.split(500)])
         row["test_accuracy"] = (named == labels).double().mean().item()
         if logger is not None:
-            told = {f"target/{name}": value for name, value in row.items() if name != "epoch"}
-            logger.log_metrics(told, step=int(row["epoch"]))
+            tell_epoch(logger, row)
 
     return recipe.fit(
         [network],
@@ -68,6 +70,13 @@ def train_target(
         device=device,
         after_epoch=[watch, *bar("Training the target", recipe.epochs, progress)],
         checkpoint=Checkpoint(checkpoint),
+    )
+
+
+def tell_epoch(logger: Logger, row: dict[str, float]) -> None:
+    """Tell a logger an epoch of a target's training."""
+    logger.log_metrics(
+        {f"target/{name}": value for name, value in row.items() if name != "epoch"}, step=int(row["epoch"])
     )
 
 
@@ -90,45 +99,65 @@ def train_by_lightning(
 ) -> list[dict[str, float]]:
     """Do what `train_target` does by Lightning's Trainer: to the same weights (of several devices, rounded), slower.
 
-    Several devices train in a program of its own, where no logger hears them.
+    Several devices train in a program of its own, so that `logger` is told when they are done, and `loggers` are not.
 
     Args:
         loggers: more of them.
         devices, strategy, precision: see `make_trainer`.
 
     Raises:
-        UserError: the weights are not finite after an epoch, or Lightning knows no such recipe; or a process that
-            trains was killed.
+        UserError: the weights are not finite after an epoch, or Lightning knows no such recipe; or one of several
+            processes that train was killed, or failed.
     """
     if type(recipe) is not Supervised:
         raise UserError(f"trainer.lightning=true: trains by the supervised recipe only, not {type(recipe).__name__}.")
     found = kept(checkpoint, network, weights="state_dict", prefix=PREFIX)
     told = [] if logger is None else [logger, *loggers]
+    several = devices > 1
+    # What is sent elsewhere takes all with it that it is a part of.
+    watched = test.take(torch.arange(len(test))) if several else test
     fit = partial(
         _fit,
         TargetModule(network, recipe, seed=seed),
-        TargetDataModule(members, test, batch_size=recipe.batch_size, seed=seed),
+        TargetDataModule(members, watched, batch_size=recipe.batch_size, seed=seed),
         device=device,
         checkpoint=checkpoint,
         resume=found is not None,
         progress=progress,
-        loggers=told if devices == 1 else [],
+        # Callbacks may want to tell a logger something.
+        loggers=[DummyLogger()] if several else told,
         callbacks=callbacks,
         devices=devices,
         strategy=strategy,
         precision=precision,
     )
-    if devices == 1:
+    if not several:
         return fit()
-    in_own_program(fit, setting=f"trainer.devices={devices}")
-    trained = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # which another process cannot use
+    result = in_own_program(fit, checkpoint.parent, setting=f"trainer.devices={devices}")
+    trained = torch.load(io.BytesIO(result), map_location="cpu", weights_only=True)
     network.load_state_dict({name.removeprefix(PREFIX): one for name, one in trained["state_dict"].items()})
+    if logger is not None:
+        for row in trained["history"]:
+            tell_epoch(logger, row)
     return trained["history"]
+
+
+class Leave(Callback):
+    """Leaves the weights of several devices in one file, once all is done."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def on_fit_end(self, trainer: Trainer, _: LightningModule) -> None:
+        trainer.save_checkpoint(self.file, weights_only=True)
 
 
 def _fit(
     module: TargetModule,
     data: TargetDataModule,
+    result: Path | None = None,
     *,
     device: torch.device,
     checkpoint: Path,
@@ -148,7 +177,7 @@ def _fit(
         epochs=module.recipe.epochs,
         progress=progress,
         loggers=loggers,
-        callbacks=[keep, *callbacks],
+        callbacks=[keep, *callbacks, *([] if result is None else [Leave(result)])],
         plugins=[CheckpointFiles()],
         devices=devices,
         strategy=strategy,
@@ -157,6 +186,6 @@ def _fit(
     if isinstance(trainer.strategy, FSDPStrategy):
         # It brings back what an optimiser remembers in this order, whatever the weights' order is.
         module.network.to(memory_format=torch.contiguous_format)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(enabled=devices == 1):
         trainer.fit(module, data, ckpt_path=checkpoint if resume else None, weights_only=True)
     return module.history

@@ -2,15 +2,17 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.loggers.logger import DummyExperiment
 
 from privattack.errors import why
 from privattack.results.naming import attributes
 from privattack.results.result import Result
 
 Row = Mapping[str, float]
+Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
 
@@ -19,61 +21,76 @@ class Forgiving(Logger):
     """A logger that is told a training by Lightning's Trainer while it goes on; where it fails, that is a warning.
 
     Args:
-        logger: what is told, and has all else that callbacks ask a logger for.
+        logger: what is told until it fails, and has all else that callbacks ask a logger for.
+
+    Attributes:
+        failed: whether it has.
     """
 
     def __init__(self, logger: Logger) -> None:
         self.logger = logger
-        self._failed = False
+        self.failed = False
 
     @property
     def name(self) -> str | None:
-        return self.logger.name
+        return self._try(lambda: self.logger.name)
 
     @property
     def version(self) -> int | str | None:
-        return self.logger.version
+        return self._try(lambda: self.logger.version)
 
     @property
     def save_dir(self) -> str | None:
-        return self.logger.save_dir
+        return self._try(lambda: self.logger.save_dir)
 
     @property
     def root_dir(self) -> str | None:
-        return self.logger.root_dir
+        return self._try(lambda: self.logger.root_dir)
 
     @property
     def log_dir(self) -> str | None:
-        return self.logger.log_dir
+        return self._try(lambda: self.logger.log_dir)
+
+    @property
+    def experiment(self) -> Any:
+        logger: Any = self.logger
+        if not hasattr(type(logger), "experiment"):
+            raise AttributeError("experiment")
+        found = self._try(lambda: logger.experiment)
+        return DummyExperiment() if self.failed else found
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.__dict__["logger"], name)
+        if name == "logger":
+            raise AttributeError(name)  # of one that is being copied
+        return getattr(self.logger, name)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        self._try(self.logger.log_metrics, metrics, step)
+        self._try(lambda: self.logger.log_metrics(dict(metrics), step))
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        self._try(self.logger.log_hyperparams, params, *args, **kwargs)
+        self._try(lambda: self.logger.log_hyperparams(params, *args, **kwargs))
 
     def log_graph(self, model: Any, input_array: Any = None) -> None:
-        self._try(self.logger.log_graph, model, input_array)
+        self._try(lambda: self.logger.log_graph(model, input_array))
 
     def save(self) -> None:
         self._try(self.logger.save)
 
     def after_save_checkpoint(self, checkpoint_callback: Any) -> None:
-        self._try(self.logger.after_save_checkpoint, checkpoint_callback)
+        self._try(lambda: self.logger.after_save_checkpoint(checkpoint_callback))
 
     def finalize(self, status: str) -> None:
-        self._try(self.logger.finalize, status)
+        self._try(lambda: self.logger.finalize(status))
 
-    def _try(self, tell: Callable[..., Any], *told: Any, **more: Any) -> None:
+    def _try(self, tell: Callable[[], Answer]) -> Answer | None:
+        if self.failed:
+            return None
         try:
-            tell(*told, **more)
+            return tell()
         except Exception as error:  # whatever somebody's logger raises
-            if not self._failed:
-                log.warning("logger: %s could not be told the training (%s).", type(self.logger).__name__, why(error))
-            self._failed = True
+            self.failed = True
+            log.warning("logger: %s could not be told the training (%s).", type(self.logger).__name__, why(error))
+            return None
 
 
 def figures_of(result: Result) -> dict[str, float]:

@@ -51,6 +51,11 @@ def test_any_optimiser_and_scheduler_of_torch_can_be_named():
             ["target.optimizer={_target_: torch.optim.Nothing}"],
             r"target\.optimizer\._target_=torch\.optim\.Nothing: cannot be imported",
         ),
+        (["trainer.devices=2"], r"trainer\.devices: is for Lightning's Trainer only; set trainer\.lightning=true"),
+        (
+            ["trainer.callbacks={one: {_target_: lightning.pytorch.callbacks.EarlyStopping}}"],
+            r"trainer\.callbacks: is for Lightning's Trainer only; set trainer\.lightning=true",
+        ),
     ],
 )
 def test_a_training_that_cannot_work_is_refused_in_a_sentence(words, sentence):
@@ -70,7 +75,6 @@ def test_a_training_that_cannot_work_is_refused_in_a_sentence(words, sentence):
             ["target.precision=bf16", "trainer.lightning=true"],
             r"trainer\.lightning=true: .* leave out target\.precision",
         ),
-        (["trainer.devices=2"], r"trainer\.devices: is for Lightning's Trainer only; set trainer\.lightning=true"),
         (
             ["trainer.lightning=true", "trainer.strategy=ddp_spawn"],
             r"trainer\.strategy: is for several devices; set trainer\.devices",
@@ -85,10 +89,6 @@ def test_a_training_that_cannot_work_is_refused_in_a_sentence(words, sentence):
             r"trainer\.lightning=true: .* leave out trainer\.levers",
         ),
         (
-            ["trainer.callbacks={one: {_target_: lightning.pytorch.callbacks.EarlyStopping}}"],
-            r"trainer\.callbacks: is for Lightning's Trainer only; set trainer\.lightning=true",
-        ),
-        (
             [*TWO, "trainer.strategy=fsdp"],
             r"trainer\.devices=2: cannot train with trainer\.strategy=fsdp here \(.*GPU.*\); use others",
         ),
@@ -98,8 +98,10 @@ def test_a_training_that_cannot_work_is_refused_in_a_sentence(words, sentence):
         ),
         (
             [*TWO, "trainer.strategy={_target_: lightning.pytorch.strategies.ModelParallelStrategy}"],
-            r"trainer\.strategy=ModelParallelStrategy: leaves its checkpoint in parts",
+            r"trainer\.strategy=ModelParallelStrategy: does not have several devices leave one checkpoint",
         ),
+        ([*TWO, "trainer.strategy=single_device"], r"trainer\.strategy=single_device: does not have several devices"),
+        ([*TWO, "trainer.strategy=xla"], r"trainer\.devices=2: cannot train with trainer\.strategy=xla here"),
         (
             [*TWO, "trainer.strategy={_target_: lightning.pytorch.callbacks.Timer}"],
             r"trainer\.strategy\._target_=lightning\.pytorch\.callbacks\.Timer: makes a Timer; .* a Strategy",

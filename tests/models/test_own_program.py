@@ -6,7 +6,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from functools import partial
 from pathlib import Path
 
 import psutil
@@ -16,13 +15,14 @@ from privattack.errors import SettingError, UserError
 from privattack.models.own_program import in_own_program
 
 SETTING = "trainer.devices=2"
+GONE = r"^trainer\.devices=2: one of its processes was killed, as for want of memory; the same command goes on"
 
 
-def note(file: Path) -> None:
-    file.write_text(f"{os.getpid()} {os.environ.get('WORLD_SIZE')}")
+def note(result: Path) -> None:
+    result.write_text(f"{os.getpid()} {os.environ.get('WORLD_SIZE')}")
 
 
-def refused() -> None:
+def refused(_: Path) -> None:
     raise SettingError({"lr": 3}, "is too large")
 
 
@@ -31,15 +31,29 @@ class Odd(Exception):
         super().__init__(f"{one}{other}")
 
 
-def odd() -> None:
+def odd(_: Path) -> None:
     raise Odd("odd", 1)
 
 
-def killed() -> None:
+def killed(_: Path) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def endless(file: Path) -> None:
+def left(_: Path) -> None:
+    """Raise what a process does that waits for another's part when that is killed."""
+    child = subprocess.Popen([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"])
+    while runs(child.pid):
+        time.sleep(0.1)
+    error = ConnectionError("closed by peer")
+    error.child = child  # nobody asks how it ended
+    raise error
+
+
+def told_to_end(_: Path) -> None:
+    raise SystemExit  # as Lightning does where a process is told so
+
+
+def endless(_: Path, file: Path) -> None:
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     file.write_text(f"{os.getpid()} {child.pid}")
     time.sleep(600)
@@ -55,29 +69,31 @@ def runs(process: int) -> bool:
 
 def test_work_is_done_elsewhere_and_takes_no_part_in_what_this_process_belongs_to(tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "8")
-    in_own_program(partial(note, tmp_path / "file"), setting=SETTING)
-    process, size = (tmp_path / "file").read_text().split()
+    process, size = in_own_program(note, tmp_path, setting=SETTING).split()
     assert int(process) != os.getpid()
-    assert size == "None"
+    assert size == b"None"
+    assert not [*tmp_path.iterdir()]
 
 
-def test_what_it_raises_is_raised_here():
+def test_what_it_refuses_is_refused_here(tmp_path):
     with pytest.raises(SettingError, match=r"^lr=3: is too large\.$"):
-        in_own_program(refused, setting=SETTING)
+        in_own_program(refused, tmp_path, setting=SETTING)
 
 
 @pytest.mark.parametrize(
-    ("work", "how"),
+    ("work", "sentence"),
     [
-        (killed, r"was killed \(exit status -9\)"),
-        (odd, r"failed \(RuntimeError: Odd: odd1\)"),  # which no pickle brings
+        (killed, GONE),
+        (left, GONE),
+        (told_to_end, GONE),
+        (odd, r"^trainer\.devices=2: failed \(RuntimeError: Odd: odd1\); verbose=true"),  # which no pickle brings
+        (lambda _: None, r"^trainer\.devices=2: what is trained cannot be sent to other processes \(.*lambda"),
     ],
 )
-def test_a_program_that_ends_badly_is_a_sentence(work, how):
-    with pytest.raises(
-        UserError, match=rf"^trainer\.devices=2: one of its processes {how}, as for want of memory; the"
-    ):
-        in_own_program(work, setting=SETTING)
+def test_a_program_that_leaves_no_result_is_a_sentence(work, sentence, tmp_path):
+    with pytest.raises(UserError, match=sentence):
+        in_own_program(work, tmp_path, setting=SETTING)
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
@@ -89,7 +105,7 @@ def test_it_ends_with_the_run(number, tmp_path):
         from pathlib import Path
         from privattack.models.own_program import in_own_program
         from tests.models.test_own_program import endless
-        in_own_program(partial(endless, Path({str(tmp_path / "file")!r})), setting="")
+        in_own_program(partial(endless, file=Path({str(tmp_path / "file")!r})), Path({str(tmp_path)!r}), setting="")
     """)
     run = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
     while not (tmp_path / "file").exists() or not (tmp_path / "file").read_text():
@@ -99,7 +115,10 @@ def test_it_ends_with_the_run(number, tmp_path):
     run.send_signal(number)
     assert run.wait(60) == -number
     # A killed run cannot end what its program has started; the processes of a training watch for that themselves.
-    while runs(program) or (number == signal.SIGINT and runs(child)):
-        time.sleep(0.1)
+    for _ in range(600):
+        if runs(program) or (number == signal.SIGINT and runs(child)):
+            time.sleep(0.1)
+    assert not runs(program)
+    assert number == signal.SIGKILL or not runs(child)
     if runs(child):
         os.kill(child, signal.SIGKILL)

@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 import torch
 import torch.nn.functional as F
-from lightning.pytorch.callbacks import Callback, Timer
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, Timer
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.strategies import FSDPStrategy
 from torch import nn
@@ -134,6 +134,43 @@ def test_two_devices_share_each_mini_batch_and_end_as_one_does(strategy, fitted)
         assert row == pytest.approx(same, rel=1e-3)
 
 
+class Doubles(Callback):
+    """Changes the weights once all is done, as averaging them does."""
+
+    def on_train_end(self, _, module):
+        with torch.no_grad():
+            for weight in module.parameters():
+                weight.mul_(2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["auto", ShardedOnProcessors()])
+def test_what_callbacks_make_of_the_weights_comes_back_and_a_logger_hears_each_epoch(strategy, fitted, tmp_path):
+    once, twice = built(lambda: LeNet(classes=10)), built(lambda: LeNet(classes=10))
+    logger = CSVLogger(tmp_path, "csv", "")
+    train = partial(train_by_lightning, devices=2, strategy=strategy)
+    history = fitted(once, train=train)
+    callbacks = [Doubles(), LearningRateMonitor()]
+    fitted(twice, train=partial(train, callbacks=callbacks, logger=logger), checkpoint="doubled.ckpt")
+    for weight, doubled in zip(once.parameters(), twice.parameters(), strict=True):
+        torch.testing.assert_close(2 * weight, doubled)
+    assert [row["target/loss"] for row in logger.experiment.metrics] == [row["loss"] for row in history]
+
+
+class Ended(Callback):
+    """Has a process be told to end, in the second epoch."""
+
+    def on_train_epoch_start(self, trainer, _):
+        if trainer.current_epoch == 1 and trainer.global_rank == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.slow
+def test_a_training_that_is_told_to_end_is_not_taken_for_a_whole_one(fitted):
+    with pytest.raises(UserError, match=r"^trainer\.devices=2: one of its processes was killed"):
+        fitted(built(), train=partial(train_by_lightning, devices=2, callbacks=[Ended()]))
+
+
 class Dies(Callback):
     """Kills the second of two processes at the start of the third epoch, but for where there is a file."""
 
@@ -160,7 +197,7 @@ def test_a_training_on_two_devices_goes_on_after_one_was_killed(strategy, change
     whole, network = built(lambda: LeNet(classes=10)), built(lambda: LeNet(classes=10))
     dies = Dies(tmp_path / "died")
     train = partial(train_by_lightning, devices=2, strategy=strategy, callbacks=[dies])
-    with pytest.raises(UserError, match=r"^trainer\.devices=2: one of its processes .*; the same command goes on"):
+    with pytest.raises(UserError, match=r"^trainer\.devices=2: one of its processes was killed, .*; the same command"):
         fitted(network, train=train, **changes)
     history = fitted(network, train=train, **changes)
     assert fitted(whole, train=train, checkpoint="whole.ckpt", **changes) == history

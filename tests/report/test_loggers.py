@@ -1,10 +1,11 @@
+import copy
 import csv
 
 import pytest
 from lightning.pytorch.loggers import CSVLogger
 
 from privattack.errors import UserError
-from privattack.report.loggers import tell
+from privattack.report.loggers import Forgiving, tell
 from tests.made_up_results import measurement, typed
 from tests.running import run_in
 
@@ -63,14 +64,35 @@ class Deaf(CSVLogger):
         raise ConnectionError("the server is away")
 
 
-def test_a_logger_that_fails_while_a_training_goes_on_costs_nothing_but_a_warning(tmp_path, caplog):
-    words = ["trainer.lightning=true", "+logger={_target_: tests.report.test_loggers.Deaf, name: csv}"]
+class Away(CSVLogger):
+    """Fails once it is asked for its server, and is back when the training is done."""
+
+    @property
+    def experiment(self):
+        if not vars(self).setdefault("asked", False):
+            self.asked = True
+            raise ConnectionError("the server is away")
+        return super().experiment
+
+
+@pytest.mark.parametrize(("kind", "back"), [("Deaf", False), ("Away", True)])
+def test_a_logger_that_fails_while_a_training_goes_on_costs_nothing_but_a_warning(kind, back, tmp_path, caplog):
+    words = [
+        "trainer.lightning=true",
+        f"+logger={{_target_: tests.report.test_loggers.{kind}, name: csv, version: ''}}",
+    ]
     assert run_in(tmp_path / "run", *words, settings=SMALL)["target"]["trained"]
     said = [message for message in caplog.messages if message.startswith("logger: ")]
-    assert said == [
-        "logger: Deaf could not be told the training (ConnectionError: the server is away).",
-        "logger: Deaf could not be told this run (ConnectionError: the server is away).",
-    ]
+    first = f"logger: {kind} could not be told the training (ConnectionError: the server is away)."
+    last = f"logger: {kind} could not be told this run (ConnectionError: the server is away)."
+    assert said == ([first] if back else [first, last])
+    if back:
+        with (tmp_path / "run/csv/metrics.csv").open(newline="") as file:
+            assert len([row for row in csv.DictReader(file) if row["target/loss"]]) == 1
+
+
+def test_a_logger_that_may_fail_is_copied_like_another(tmp_path):
+    assert copy.copy(Forgiving(CSVLogger(str(tmp_path), "csv"))).name == "csv"
 
 
 def test_a_logger_that_fails_costs_no_result(make_result, tmp_path, caplog):
