@@ -122,7 +122,7 @@ def test_an_interrupt_while_the_program_loads_ends_it_in_silence(tmp_path):
     time.sleep(0.2)  # Hydra, and then PyTorch, are being imported
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)[0]
-    assert process.returncode == 130
+    assert process.returncode == 130, said
     assert "Traceback" not in said
     assert not (tmp_path / "run").exists()
 
