@@ -44,3 +44,8 @@ def _run(folder: Path, words: tuple[str, ...]) -> None:
     torch.set_num_threads(1)  # processes share the machine, and sums have one order
     sys.argv = [str(RUN), *words]
     runpy.run_path(str(RUN), run_name="__main__")
+
+
+def hear_interrupts() -> None:
+    """Let a process that is being started hear Ctrl-C: tests that run in the background inherit deafness to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from privattack.experiment import run
 from tests.composing import composed
-from tests.forking import said_by, start
+from tests.forking import hear_interrupts, said_by, start
 
 ROOT = Path(__file__).parents[1]
 GROUPS = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name != "hydra")
@@ -29,11 +29,6 @@ SETTINGS = (
 
 def begun(folder: Path, name: str = "run") -> BaseProcess:
     return start(folder, *SETTINGS, f"hydra.run.dir={name}")
-
-
-def hear_interrupts() -> None:
-    """Tests that run in the background inherit deafness to interrupts."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def result(folder: Path) -> dict:

@@ -13,6 +13,7 @@ import pytest
 
 from privattack.errors import SettingError, UserError
 from privattack.models.own_program import in_own_program
+from tests.forking import hear_interrupts
 
 SETTING = "trainer.devices=2"
 GONE = r"^trainer\.devices=2: one of its processes was killed, as for want of memory; the same command goes on"
@@ -107,7 +108,7 @@ def test_it_ends_with_the_run(number, tmp_path):
         from tests.models.test_own_program import endless
         in_own_program(partial(endless, file=Path({str(tmp_path / "file")!r})), Path({str(tmp_path)!r}), setting="")
     """)
-    run = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
+    run = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL, preexec_fn=hear_interrupts)
     while not (tmp_path / "file").exists() or not (tmp_path / "file").read_text():
         assert run.poll() is None
         time.sleep(0.1)
