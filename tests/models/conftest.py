@@ -1,4 +1,4 @@
-"""Shadow banks of tests."""
+"""Shadow banks and trainings of targets for tests."""
 
 from dataclasses import replace
 
@@ -9,6 +9,8 @@ from privattack.models.architecture import Architecture
 from privattack.models.engines.processes import Processes
 from privattack.models.shadow_bank import BankOrder, BankSettings, ShadowBank
 from privattack.models.store import ModelStore
+from privattack.models.target_training import train_target
+from tests.models import trainings
 from tests.models.banks import CPU, RECIPE, mlp
 
 
@@ -48,3 +50,14 @@ def order(data, pool, tmp_path):
     architecture = Architecture(mlp, {}, (0.1307,), (0.3081,))
     settings = BankSettings(2, RECIPE, 0, Processes(processes=1))
     return BankOrder(architecture, data, pool, settings, store=ModelStore(tmp_path / "order"), device=CPU)
+
+
+@pytest.fixture
+def fitted(make_images, tmp_path):
+    """Return a function that trains a network on 70 images, watched by 40."""
+
+    def call(network, *, train=train_target, checkpoint="training.ckpt", **changes):
+        recipe, parts = replace(trainings.RECIPE, **changes), (make_images(70), make_images(40, seed=1))
+        return train(network, recipe, *parts, seed=2, device=CPU, checkpoint=tmp_path / checkpoint)
+
+    return call
